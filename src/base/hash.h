@@ -1,0 +1,24 @@
+/*
+ * hash.h - SHA-256 for names that must not collide, and a fast hash for tables.
+ */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include "base/buf.h"
+
+enum { SHA256_BYTES = 32, SHA256_TEXT_MAX = 65 };
+
+struct sha256 {
+    unsigned char bytes[SHA256_BYTES];
+};
+
+struct sha256 sha256_of(struct slice bytes);
+const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash); /* 64 hex digits */
+
+/* 64 bits of SipHash-2-4 under a key drawn at start: safe for keys chosen by outsiders. */
+uint64_t hash_bytes(struct slice bytes);
+
+/* FNV-1a, the same in every process and version: for values that are stored. */
+uint64_t hash_stable(struct slice bytes);
+
+#endif

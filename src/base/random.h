@@ -1,0 +1,20 @@
+/*
+ * random.h - randomness as an interface: the kernel's in the server, a seed's in a simulation.
+ *
+ * Not for keys: secrets come from the kernel directly.
+ */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include <stdint.h>
+
+struct random {
+    uint64_t state[4]; /* xoshiro256**, https://prng.di.unimi.it */
+};
+
+void random_seed(struct random *random, uint64_t seed); /* the same seed, the same numbers */
+void random_seed_from_kernel(struct random *random);
+uint64_t random_u64(struct random *random);
+uint64_t random_below(struct random *random, uint64_t n); /* 0 .. n-1, unbiased; n > 0 */
+
+#endif

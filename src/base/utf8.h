@@ -1,0 +1,23 @@
+/*
+ * utf8.h - text from outside: is it UTF-8, and how to show it harmlessly.
+ */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include "base/buf.h"
+
+int utf8_is_valid(struct slice text); /* no overlongs, no surrogates; NUL is not text */
+
+/*
+ * The longest prefix of at most `max` bytes that does not cut a character.
+ */
+struct slice utf8_prefix(struct slice text, size_t max);
+
+/*
+ * Appends text for a terminal: control characters, escape sequences, bidirectional
+ * overrides and zero-width characters become visible \u{...}; newline and tab stay if
+ * `is_multiline`, else become a space; bad bytes become U+FFFD.
+ */
+void utf8_put_visible(struct buf *buf, struct slice text, int is_multiline);
+
+#endif
