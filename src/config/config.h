@@ -1,0 +1,122 @@
+/*
+ * config.h - pawl.yaml: read, checked, and reported with file, line and column.
+ *
+ * config_load() reports every error that it can find, not just the first; each has its place and, where
+ * there is one, the nearest known word. Unknown keys are errors, and so is what a later version
+ * brings: it is refused by name. ${NAME} and ${NAME:-default} in scalars are taken from the
+ * environment after parsing; aliases, duplicate keys and several documents are refused.
+ *
+ * Ownership: everything in struct config belongs to it and lives until config_free().
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "base/buf.h"
+#include "core/event.h"
+#include "core/price.h"
+#include "core/retry.h"
+
+enum config_provider { PROVIDER_OPENAI, PROVIDER_SCRIPTED, PROVIDER_COUNT };
+
+struct config_account {
+    const char *name;
+    enum config_provider provider;
+    const char *base_url;
+    const char *api_key; /* secret; "" if none */
+};
+
+struct config_model {
+    const char *name;
+    const struct config_account *account;
+    const char *model;
+    int64_t max_output_tokens;
+    int64_t timeout_ms;
+    struct price price;
+    int has_price;
+    struct retry_policy retry;
+    const char *script; /* PROVIDER_SCRIPTED: the script as JSON text, checked; else NULL */
+};
+
+enum config_tool_kind { TOOL_KIND_EXEC, TOOL_KIND_BUILTIN };
+
+struct config_secret {
+    const char *name;
+    const char *value; /* from the environment; never printed */
+};
+
+struct config_tool {
+    const char *name;
+    const char *description;
+    const char *parameters; /* JSON Schema, canonical JSON text of an object */
+    enum config_tool_kind kind;
+    const char *builtin; /* TOOL_KIND_BUILTIN: its name */
+    /* TOOL_KIND_EXEC */
+    const char *const *command;    /* NULL-terminated */
+    const char *const *read_paths; /* NULL-terminated, absolute */
+    const struct config_secret *secrets;
+    size_t secrets_n;
+    int has_network;
+    int64_t timeout_ms;
+    int64_t cpu_ms;
+    uint64_t memory_bytes;
+    uint32_t processes_max;
+    uint64_t file_bytes_max;
+    struct retry_policy retry;
+};
+
+struct config_agent {
+    const char *name;
+    const struct config_model *model;
+    const char *instructions;
+    const struct config_tool *const *tools; /* in the order of the file */
+    size_t tools_n;
+    struct session_limits limits;
+    /*
+     * The revision: canonical JSON of what a session keeps when the file changes, and its name,
+     * the SHA-256 of that text in hex (see docs/configuration.md for its members).
+     */
+    const char *revision_text;
+    const char *revision;
+};
+
+struct config_limits {
+    size_t request_bytes;
+    size_t instructions_bytes;
+    size_t tool_output_bytes;
+    uint32_t tool_runs;   /* commands that run at the same time on this machine */
+    uint32_t model_calls; /* calls in flight */
+    uint32_t crashes;     /* in a row, alone: then a session is poison */
+};
+
+struct config {
+    const char *path; /* as given */
+    const char *dir;  /* absolute: the file's folder; relative paths are relative to it */
+    const char *listen_host;
+    uint16_t listen_port;
+    const char *store; /* a url; sqlite paths made absolute */
+    const struct config_account *accounts;
+    size_t accounts_n;
+    const struct config_model *models;
+    size_t models_n;
+    const struct config_tool *tools;
+    size_t tools_n;
+    const struct config_agent *agents;
+    size_t agents_n;
+    struct config_limits limits;
+};
+
+/*
+ * Reads and checks a file. On failure *ret_report is text for people, a line an error
+ * ("pawl.yaml:12:5: unknown key 'desription' in tools.refund; did you mean 'description'?"), the
+ * caller's to release; err.msg is "pawl.yaml has 3 errors".
+ */
+enum err_code config_load(struct config **ret_config, const char *path, struct buf *ret_report,
+                          struct err *err) MUST_CHECK;
+void config_free(struct config *config); /* NULL-safe; overwrites secrets */
+
+const struct config_account *config_account(const struct config *config, struct slice name);
+const struct config_model *config_model(const struct config *config, struct slice name);
+const struct config_tool *config_tool(const struct config *config, struct slice name);
+const struct config_agent *config_agent(const struct config *config, struct slice name);
+
+#endif

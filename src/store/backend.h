@@ -1,0 +1,39 @@
+/*
+ * backend.h - what a store backend implements. For src/store/ and for wrappers in tests.
+ *
+ * Small on purpose: what to do is data (struct store_op), so a wrapper that traces, delays, fails or
+ * reorders operations wraps ONE function.
+ */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+
+/* One per backend, static const. Every member is mandatory. */
+struct store_backend {
+    const char *scheme; /* "sqlite" serves urls that start with "sqlite:" */
+
+    /* See store_open(). *ret_store embeds `struct store` as its first member. */
+    enum err_code (*open)(struct store **ret_store, const char *url, enum store_open_flags flags,
+                          struct loop *loop, struct err *err);
+
+    /* Begin op; must not block. Call store_complete(op) exactly once, later, on the loop's thread. */
+    void (*submit)(struct store *store, struct store_op *op);
+
+    /* Complete what is pending, then free. Never called with NULL. */
+    void (*close)(struct store *store);
+};
+
+struct store {
+    const struct store_backend *backend;
+    unsigned pending; /* submitted, not yet completed */
+    struct store_stats stats;
+};
+
+/* Backends end an operation with this; op->err is already filled in. */
+void store_complete(struct store *store, struct store_op *op);
+
+extern const struct store_backend store_backend_mem;
+extern const struct store_backend store_backend_sqlite;
+
+#endif

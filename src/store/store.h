@@ -1,0 +1,260 @@
+/*
+ * store.h - where sessions and their journals live, whichever database holds them.
+ *
+ * Promise: a commit is atomic and durable. After STORE_COMMIT completes with ERR_NONE, the tick's
+ * events, the new state and everything that goes with them survive a power cut, all or none.
+ * Each tick names the version of the session that it read: ERR_CONFLICT, and nothing of this
+ * tick written, if another came first. Commits of one session complete in the order in which
+ * they were submitted.
+ *
+ * Completion: store_submit() never blocks and never fails. Each operation ends in exactly one call of
+ * op->done, on the loop's thread, never from inside store_submit() itself. Completions of
+ * different operations come in any order.
+ *
+ * Errors: ERR_UNAVAILABLE promises that nothing was written (a full disk has err.sys ENOSPC);
+ * ERR_TIMEOUT means that the outcome is unknown.
+ *
+ * Ownership: the caller owns *op and all it points to, and keeps them in place until op->done has
+ * run. Results inside op are the store's, valid during op->done only.
+ *
+ * Threads: every call belongs to the thread that runs the loop.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buf.h"
+#include "core/session.h"
+#include "loop/loop.h"
+
+struct store;
+struct store_op;
+
+typedef void store_done_fn(struct store_op *op, void *arg);
+
+enum store_op_kind {
+    STORE_COMMIT,         /* one tick of one session, or its creation */
+    STORE_LOAD,           /* a session by its public id */
+    STORE_EVENTS,         /* a stretch of a session's journal */
+    STORE_LIST,           /* sessions, newest first, filtered, a page */
+    STORE_SCAN,           /* sessions by key: recovery, timers, verify */
+    STORE_KEY,            /* what a former request with this Idempotency-Key did */
+    STORE_INBOX_ADD,      /* something from outside for a session that another worker owns */
+    STORE_INBOX_LIST,     /* what waits there for a session */
+    STORE_REVISION_PUT,   /* a revision's canonical text; there already: no change */
+    STORE_REVISION_GET,
+    STORE_WORKER_START,   /* a process begins: its id, and an epoch above all former ones */
+    STORE_WORKER_BEAT,    /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
+    STORE_SWEEP,          /* forget idempotency rows older than a time */
+    STORE_OP_KIND_COUNT
+};
+
+/* One entry of a journal. */
+struct store_event {
+    uint32_t seq;
+    enum event_kind kind;
+    int64_t at_ms;
+    struct slice body; /* JSON, see core/event_json.h */
+    struct slice wire; /* rendered for the session's model format, or NULL */
+};
+
+/* A session's row. */
+struct store_session {
+    int64_t key;           /* the store's own; 0: not stored yet */
+    struct slice id;       /* public: "ses_..." */
+    struct slice tenant;   /* these four never change */
+    struct slice agent;
+    struct slice revision;
+    struct slice parent;   /* public id, or empty */
+    uint64_t version;      /* counts commits: 1 after the first */
+    enum session_status status;
+    int is_paused;
+    int is_live;           /* in flight or ready: a starting process takes it up at once */
+    uint32_t owner;        /* id of the worker in whose hands it is, or 0 */
+    uint32_t epoch;        /* of that worker */
+    int64_t wake_at_ms;    /* not live, but a timer is set; 0: none */
+    int64_t created_at_ms;
+    int64_t updated_at_ms;
+    int64_t ended_at_ms;   /* 0 while a turn is under way */
+    uint32_t turn;
+    uint32_t steps;
+    struct spend spent;
+    uint32_t seq;          /* of the last event */
+    uint32_t task_seq;     /* the event with the input of this turn: current_task */
+    uint32_t end_seq;      /* the turn_ended or cancelled event of the last end, or 0 */
+    uint32_t context_seq;  /* the event with the context in force */
+    struct slice metadata; /* a JSON object */
+    struct slice state;    /* session_encode() */
+};
+
+/* Remembers what a write did, in the commit that did it. */
+struct store_idempotency {
+    struct slice tenant;
+    struct slice route; /* "POST /v1/sessions" */
+    struct slice key;   /* empty: none was given */
+    struct slice body_hash;
+    struct slice response; /* small JSON: what to answer again */
+    int64_t at_ms;
+};
+
+struct store_commit {
+    /*
+     * in. row.key 0 creates (version must be 0); else row.version is the one that was read. All
+     * mutable columns are written; metadata.ptr NULL leaves the metadata as they are.
+     * out. row.key, row.version.
+     */
+    struct store_session row;
+    const struct store_event *events; /* seqs follow one another */
+    size_t events_n;
+    const int64_t *inbox_done; /* inbox rows that these events took up: deleted with them */
+    size_t inbox_done_n;
+    /*
+     * A known key with the same body_hash: ERR_CONFLICT, is_replay, and replay is the former
+     * response; with another body: ERR_INVALID. Nothing is written either way.
+     */
+    struct store_idempotency idempotency;
+    int is_replay;
+    struct slice replay;
+};
+
+struct store_load {
+    struct slice id; /* in */
+    int with_texts;  /* in: the three bodies below, too */
+    struct store_session row;
+    struct slice task; /* bodies of the events that row.task_seq, end_seq, context_seq name */
+    struct slice end;
+    struct slice context;
+};
+
+enum store_events_what {
+    STORE_EVENTS_BODIES, /* every event; no wire */
+    STORE_EVENTS_WIRES,  /* every event, but body only where wire is NULL and body is short: no body */
+    STORE_EVENTS_ALL,
+};
+
+struct store_events {
+    int64_t session; /* in: key */
+    uint32_t after;  /* in: events with a seq above this */
+    uint32_t until;  /* in: and not above this; 0: to the end */
+    uint32_t limit;  /* in: at most so many (1 to STORE_PAGE_MAX) */
+    enum store_events_what what;
+    const struct store_event *events; /* out, by seq */
+    size_t events_n;
+};
+
+enum { STORE_PAGE_MAX = 1000, STORE_METADATA_FILTERS_MAX = 8 };
+
+struct store_filter {
+    struct slice tenant; /* exact; "" is the default tenant */
+    struct slice agent;  /* empty: any */
+    uint32_t statuses;   /* bits 1 << enum session_status; 0: any */
+    struct slice text;   /* part of the id or of the current task; empty: any */
+    struct {
+        struct slice name, value;
+    } metadata[STORE_METADATA_FILTERS_MAX];
+    size_t metadata_n;
+};
+
+struct store_list {
+    struct store_filter filter;
+    int64_t before_key; /* in: keys below this; 0: from the newest */
+    uint32_t limit;
+    const struct store_load *rows; /* out, newest first, without states, with texts */
+    size_t rows_n;
+    int has_more;
+};
+
+enum store_scan_what {
+    STORE_SCAN_LIVE,  /* is_live, by key */
+    STORE_SCAN_TIMED, /* wake_at_ms <> 0, by wake_at_ms: pass the last one's time as after_ms */
+    STORE_SCAN_INBOX, /* sessions with inbox rows, by key */
+    STORE_SCAN_ALL,   /* by key */
+};
+
+struct store_scan {
+    enum store_scan_what what;
+    int64_t after_key;
+    int64_t after_ms;
+    uint32_t limit;
+    const struct store_session *rows; /* out, states included */
+    size_t rows_n;
+};
+
+struct store_inbox_row {
+    int64_t id;
+    struct slice kind; /* "message", "cancel", ... */
+    struct slice body; /* JSON */
+    int64_t at_ms;
+};
+
+struct store_op {
+    enum store_op_kind kind;
+    union {
+        struct store_commit commit;
+        struct store_load load;
+        struct store_events events;
+        struct store_list list;
+        struct store_scan scan;
+        struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
+        struct {
+            int64_t session;
+            struct store_inbox_row row; /* id: out, for ADD */
+            struct store_idempotency idempotency; /* as for a commit */
+            const struct store_inbox_row *rows; /* out, for LIST, oldest first */
+            size_t rows_n;
+        } inbox;
+        struct {
+            struct slice hash; /* in */
+            struct slice agent;
+            struct slice text; /* in for PUT, out for GET */
+        } revision;
+        struct {
+            struct slice name; /* in for START: "host:pid", for people */
+            uint32_t id;       /* out for START, in for BEAT */
+            uint32_t epoch;
+            int64_t at_ms;
+        } worker;
+        struct {
+            int64_t before_ms;
+        } sweep;
+    };
+    struct err err; /* err.code is the outcome; set before done is called */
+    store_done_fn *done;
+    void *arg;
+    void *backend_slot; /* for the backend, from submit to done */
+    struct store_op *backend_next;
+};
+
+enum store_open_flags {
+    STORE_OPEN_READ_WRITE, /* makes it if need be; migrates an older schema */
+    STORE_OPEN_READ_ONLY,  /* must exist with the present schema; for `verify` beside a server */
+};
+
+/*
+ * Opens the store that `url` names ("mem:", "sqlite:PATH"). May block: it runs before the loop
+ * starts. On success *ret_store is the caller's; end it with store_close(). Fails with
+ * ERR_INVALID (unknown scheme), ERR_UNAVAILABLE (cannot be opened or written: the message names
+ * the path and what to do), ERR_CORRUPT (not a database, or a newer schema).
+ */
+enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
+                         struct loop *loop, struct err *err) MUST_CHECK;
+
+void store_submit(struct store *store, struct store_op *op);
+
+/*
+ * Releases the store. Operations still pending get their done call first, with their outcome.
+ * NULL is a no-op.
+ */
+void store_close(struct store *store);
+
+/* What the store has done so far, for metrics and the bench. */
+struct store_stats {
+    uint64_t commits; /* ticks */
+    uint64_t batches;
+    uint64_t conflicts;
+    int64_t commit_us_max;
+    int64_t commit_us_total; /* over batches, the fsync included */
+};
+
+struct store_stats store_stats(const struct store *store);
+
+#endif
