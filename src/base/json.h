@@ -32,7 +32,7 @@ enum { JSON_DEPTH_MAX = 128 };
 /* Any value may be the root. bytes_max bounds the text. */
 enum err_code json_read(struct json **ret_root, struct slice text, size_t bytes_max,
                         struct err *err) MUST_CHECK;
-void json_free(struct json *root);      /* NULL-safe */
+void json_free(struct json *root);     /* NULL-safe */
 void json_cleanup(struct json **root); /* for CLEANUP() */
 
 enum json_kind json_kind(const struct json *node);

@@ -1,9 +1,9 @@
 /*
  * config.h - pawl.yaml: read, checked, and reported with file, line and column.
  *
- * config_load() reports every error that it can find, not just the first; each has its place and, where
- * there is one, the nearest known word. Unknown keys are errors, and so is what a later version
- * brings: it is refused by name. ${NAME} and ${NAME:-default} in scalars are taken from the
+ * config_load() reports every error that it can find, not just the first; each has its place and,
+ * where there is one, the nearest known word. Unknown keys are errors, and so is what a later
+ * version brings: it is refused by name. ${NAME} and ${NAME:-default} in scalars are taken from the
  * environment after parsing; aliases, duplicate keys and several documents are refused.
  *
  * Ownership: everything in struct config belongs to it and lives until config_free().
@@ -105,12 +105,22 @@ struct config {
     struct config_limits limits;
 };
 
+/* What other rooms know, handed in so that this one need not depend on them. */
+struct config_known {
+    /* Is there a builtin tool of that name? Then what the model is told of it. */
+    int (*builtin)(struct slice name, const char **ret_description, const char **ret_parameters);
+    /* Nearest builtin names for a suggestion: by index, NULL at the end. */
+    const char *(*builtin_name)(size_t i);
+    enum err_code (*script_check)(struct slice script_json, struct err *err);
+};
+
 /*
  * Reads and checks a file. On failure *ret_report is text for people, a line an error
  * ("pawl.yaml:12:5: unknown key 'desription' in tools.refund; did you mean 'description'?"), the
  * caller's to release; err.msg is "pawl.yaml has 3 errors".
  */
-enum err_code config_load(struct config **ret_config, const char *path, struct buf *ret_report,
+enum err_code config_load(struct config **ret_config, const char *path,
+                          const struct config_known *known, struct buf *ret_report,
                           struct err *err) MUST_CHECK;
 void config_free(struct config *config); /* NULL-safe; overwrites secrets */
 

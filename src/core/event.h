@@ -49,8 +49,8 @@ enum event_kind {
 
 /* Ceilings; 0 is "none". Steps and wall time are a turn's, money and tokens a session's. */
 struct session_limits {
-    uint32_t steps;   /* model calls and tool calls */
-    int64_t wall_ms;  /* stands still while only people, timers or signals are awaited */
+    uint32_t steps;  /* model calls and tool calls */
+    int64_t wall_ms; /* stands still while only people, timers or signals are awaited */
     int64_t tokens;
     int64_t nanousd;
     uint32_t crashes; /* in a row, without a recorded answer: then the session is poison */
@@ -95,12 +95,12 @@ enum { SESSION_CALLS_MAX = 32 };
 /* One tool call of a model's answer, as it was when the answer was recorded. */
 struct call_decl {
     enum call_type type;
-    uint8_t is_refused;       /* unknown tool, bad arguments, ...: its error answer follows at once */
-    uint8_t is_once;          /* effects: once */
+    uint8_t is_refused; /* unknown tool, bad arguments, ...: its error answer follows at once */
+    uint8_t is_once;    /* effects: once */
     uint8_t has_reconcile;
     uint8_t approvals_needed; /* 0: none is asked */
     enum expiry_action on_expiry;
-    int64_t due_ms;        /* approval: expiry; sleep: until; signal: timeout; else, and for never, 0 */
+    int64_t due_ms; /* approval: expiry; sleep: until; signal: timeout; else, and for never, 0 */
     uint64_t signal_hash;  /* CALL_SIGNAL: hash_stable() of the name it waits for */
     struct spend reserved; /* CALL_CHILD: its budget */
 };
@@ -109,12 +109,7 @@ enum answer_finish { FINISH_STOP, FINISH_LENGTH, FINISH_FILTERED, FINISH_COUNT }
 
 enum decision { DECISION_APPROVE, DECISION_REJECT, DECISION_COUNT };
 
-enum reconcile_outcome {
-    OUTCOME_HAPPENED,
-    OUTCOME_NOT_HAPPENED,
-    OUTCOME_UNKNOWN,
-    OUTCOME_COUNT
-};
+enum reconcile_outcome { OUTCOME_HAPPENED, OUTCOME_NOT_HAPPENED, OUTCOME_UNKNOWN, OUTCOME_COUNT };
 
 enum timer_kind {
     TIMER_RETRY,     /* a backoff is over */

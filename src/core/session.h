@@ -22,8 +22,8 @@
  *     It outlives its turn as an orphan until somebody says what happened.
  *   - Paused, it begins nothing; what is in flight may end.
  *
- * Durability contract with the engine: one tick applies one or more events and commits them, the new
- * state and what the commands need in ONE transaction; commands are carried out after it. Some
+ * Durability contract with the engine: one tick applies one or more events and commits them, the
+ * new state and what the commands need in ONE transaction; commands are carried out after it. Some
  * events must be followed by others in the same tick: as long as session_due() names one, only
  * that one is legal and nothing may be committed. After a crash, session_interruption() names the
  * event for each call that was in flight; applying it issues its commands again.
@@ -85,18 +85,18 @@ enum call_phase {
 };
 
 struct session_model {
-    uint8_t phase;     /* enum model_phase */
-    uint16_t failures; /* of this call: what the retry policy counts */
-    uint32_t number;   /* 0: none yet in this session */
-    uint32_t attempt;  /* the one that runs, or runs next */
-    int64_t since_ms;  /* when it came into this phase */
-    int64_t due_ms;    /* MODEL_BACKOFF: when it is wanted again; MODEL_RUNNING: its deadline */
+    uint8_t phase;         /* enum model_phase */
+    uint16_t failures;     /* of this call: what the retry policy counts */
+    uint32_t number;       /* 0: none yet in this session */
+    uint32_t attempt;      /* the one that runs, or runs next */
+    int64_t since_ms;      /* when it came into this phase */
+    int64_t due_ms;        /* MODEL_BACKOFF: when it is wanted again; MODEL_RUNNING: its deadline */
     struct spend reserved; /* MODEL_RUNNING */
 };
 
 struct session_call {
-    uint8_t phase;  /* enum call_phase */
-    uint8_t type;   /* enum call_type */
+    uint8_t phase; /* enum call_phase */
+    uint8_t type;  /* enum call_type */
     uint8_t is_once;
     uint8_t has_reconcile;
     uint8_t is_orphan; /* its turn has ended: settled for the record, the model has moved on */
@@ -122,8 +122,8 @@ struct session_unsettled {
 };
 
 struct session_state {
-    uint8_t mode;            /* enum session_mode */
-    uint8_t end;             /* enum end_cause: of the end that is due, or of the last one */
+    uint8_t mode; /* enum session_mode */
+    uint8_t end;  /* enum end_cause: of the end that is due, or of the last one */
     uint8_t is_paused;
     uint8_t is_turn_started; /* the model was asked in this turn: no longer PENDING */
     uint32_t seq;            /* of the last event applied */
@@ -135,9 +135,9 @@ struct session_state {
     uint32_t steps;          /* taken in this turn */
     uint32_t crashes;        /* in a row, counted */
     struct session_limits limits;
-    struct spend spent;      /* settled and charged */
-    int64_t wall_used_ms;    /* of this turn, up to wall_since_ms */
-    int64_t wall_since_ms;   /* the turn's clock runs since then; 0: it stands */
+    struct spend spent;    /* settled and charged */
+    int64_t wall_used_ms;  /* of this turn, up to wall_since_ms */
+    int64_t wall_since_ms; /* the turn's clock runs since then; 0: it stands */
     struct session_model model;
     struct session_call calls[SESSION_CALLS_MAX];
     struct session_unsettled unsettled[SESSION_UNSETTLED_MAX];
@@ -145,17 +145,17 @@ struct session_state {
 
 /* What the outside has to do, after the commit. */
 enum command_kind {
-    CMD_CALL_MODEL,   /* ask: the attempt has started */
-    CMD_STOP_MODEL,   /* its answer is no longer wanted; its usage is */
-    CMD_RUN_TOOL,     /* run it; an `effects: once` call: commit tool_sent first */
-    CMD_SEND_TOOL,    /* tool_sent is committed: now it may leave */
-    CMD_STOP_TOOL,    /* end its processes, withdraw its task */
-    CMD_ASK,          /* put an approval, a question or a doubt into the inbox of people */
-    CMD_WITHDRAW,     /* take it out again */
-    CMD_RECONCILE,    /* run the tool's reconcile command */
+    CMD_CALL_MODEL, /* ask: the attempt has started */
+    CMD_STOP_MODEL, /* its answer is no longer wanted; its usage is */
+    CMD_RUN_TOOL,   /* run it; an `effects: once` call: commit tool_sent first */
+    CMD_SEND_TOOL,  /* tool_sent is committed: now it may leave */
+    CMD_STOP_TOOL,  /* end its processes, withdraw its task */
+    CMD_ASK,        /* put an approval, a question or a doubt into the inbox of people */
+    CMD_WITHDRAW,   /* take it out again */
+    CMD_RECONCILE,  /* run the tool's reconcile command */
     CMD_START_CHILD,
     CMD_CANCEL_CHILD,
-    CMD_TURN_ENDED,   /* tell whoever wants to know */
+    CMD_TURN_ENDED, /* tell whoever wants to know */
     CMD_KIND_COUNT
 };
 
@@ -189,7 +189,8 @@ enum verdict session_step(struct session_state *state, const struct session_even
 
 /* ---- what must follow in the same tick ---- */
 struct session_due {
-    enum event_kind kind; /* turn_ended, tool_finished, tool_failed, tool_in_doubt, approval_expired */
+    enum event_kind
+        kind; /* turn_ended, tool_finished, tool_failed, tool_in_doubt, approval_expired */
     uint32_t call;
     uint32_t attempt;
     enum end_cause cause; /* EV_TURN_ENDED */
@@ -227,16 +228,17 @@ int64_t session_wake_at_ms(const struct session_state *state);
  * The first timer that is due at now_ms: kind, call and which are set. The caller sets seq and
  * at_ms, applies it, and asks again.
  */
-int session_timer(const struct session_state *state, int64_t now_ms, struct session_event *ret_event);
+int session_timer(const struct session_state *state, int64_t now_ms,
+                  struct session_event *ret_event);
 
 enum session_status session_status(const struct session_state *state);
 int session_is_ended(const struct session_state *state); /* its turn is over: IDLE or CANCELLED */
 
 /* Everything the session waits for. Empty only if it has ended: else it is a bug of ours. */
 enum wait_kind {
-    WAIT_PERMIT,  /* the model, as soon as limits allow */
-    WAIT_MODEL,   /* the model's answer */
-    WAIT_RETRY,   /* a backoff */
+    WAIT_PERMIT, /* the model, as soon as limits allow */
+    WAIT_MODEL,  /* the model's answer */
+    WAIT_RETRY,  /* a backoff */
     WAIT_TOOL,
     WAIT_APPROVAL,
     WAIT_INPUT,
@@ -244,8 +246,8 @@ enum wait_kind {
     WAIT_SIGNAL,
     WAIT_CHILD,
     WAIT_RECONCILE,
-    WAIT_PERSON,  /* a call in doubt */
-    WAIT_RESUME,  /* paused */
+    WAIT_PERSON, /* a call in doubt */
+    WAIT_RESUME, /* paused */
     WAIT_KIND_COUNT
 };
 

@@ -48,9 +48,9 @@ typedef void loop_fn(void *arg);
 struct loop_timer {
     loop_fn *fn;
     void *arg;
-    int64_t due_ms;  /* mono */
-    uint64_t order;  /* ties run in the order in which they were armed */
-    size_t heap_at;  /* 1-based; 0: not armed */
+    int64_t due_ms; /* mono */
+    uint64_t order; /* ties run in the order in which they were armed */
+    size_t heap_at; /* 1-based; 0: not armed */
 };
 
 void loop_timer_start(struct loop *loop, struct loop_timer *timer, int64_t delay_ms, loop_fn *fn,
@@ -65,7 +65,8 @@ struct loop_post {
     int is_queued;
 };
 
-void loop_post(struct loop *loop, struct loop_post *post, loop_fn *fn, void *arg); /* queued: no-op */
+void loop_post(struct loop *loop, struct loop_post *post, loop_fn *fn,
+               void *arg); /* queued: no-op */
 void loop_post_cancel(struct loop *loop, struct loop_post *post);
 
 /*
@@ -77,10 +78,11 @@ void loop_set_turn_end(struct loop *loop, loop_fn *fn, void *arg);
 /* ---- descriptors; not on a simulated loop ---- */
 enum { LOOP_READ = 1, LOOP_WRITE = 2 };
 
-struct loop_fd; /* owned by the loop until loop_fd_stop() */
+struct loop_fd;                                      /* owned by the loop until loop_fd_stop() */
 typedef void loop_fd_fn(void *arg, unsigned events); /* LOOP_READ | LOOP_WRITE; errors set both */
 
-struct loop_fd *loop_fd_start(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn, void *arg);
+struct loop_fd *loop_fd_start(struct loop *loop, int fd, unsigned events, loop_fd_fn *fn,
+                              void *arg);
 void loop_fd_change(struct loop_fd *watch, unsigned events);
 void loop_fd_stop(struct loop_fd *watch); /* NULL-safe; does not close fd */
 

@@ -27,17 +27,17 @@ struct model_call;
 /* What went wrong, by what can be done about it. */
 enum model_error {
     MODEL_OK,
-    MODEL_RATE_LIMITED,  /* 429: later; retry_after_ms if it said so */
-    MODEL_OVERLOADED,    /* 503, 529: later */
-    MODEL_SERVER_ERROR,  /* other 5xx, 408, 409: later */
-    MODEL_UNREACHABLE,   /* surely not received: no address, refused */
-    MODEL_TIMED_OUT,     /* no answer in time, or the connection was lost: may have been received */
-    MODEL_BAD_ANSWER,    /* 200 with what is no answer: garbage, cut off, empty, too large */
-    MODEL_UNAUTHORIZED,  /* 401, 403: the key */
-    MODEL_NOT_FOUND,     /* 404: the model or the address */
-    MODEL_REFUSED,       /* 400, 413, 422: this request will never pass */
-    MODEL_NO_QUOTA,      /* 429 with insufficient_quota, 402: a person has to pay */
-    MODEL_CANCELLED,     /* model_client_cancel() */
+    MODEL_RATE_LIMITED, /* 429: later; retry_after_ms if it said so */
+    MODEL_OVERLOADED,   /* 503, 529: later */
+    MODEL_SERVER_ERROR, /* other 5xx, 408, 409: later */
+    MODEL_UNREACHABLE,  /* surely not received: no address, refused */
+    MODEL_TIMED_OUT,    /* no answer in time, or the connection was lost: may have been received */
+    MODEL_BAD_ANSWER,   /* 200 with what is no answer: garbage, cut off, empty, too large */
+    MODEL_UNAUTHORIZED, /* 401, 403: the key */
+    MODEL_NOT_FOUND,    /* 404: the model or the address */
+    MODEL_REFUSED,      /* 400, 413, 422: this request will never pass */
+    MODEL_NO_QUOTA,     /* 429 with insufficient_quota, 402: a person has to pay */
+    MODEL_CANCELLED,    /* model_client_cancel() */
     MODEL_ERROR_COUNT
 };
 
@@ -90,7 +90,7 @@ struct model_call {
     int64_t timeout_ms;
     uint32_t attempt;    /* 1, 2, ... */
     struct slice script; /* scripted: its text (JSON) */
-    struct slice user;   /* an opaque id of the session, for the provider's abuse reports; or empty */
+    struct slice user; /* an opaque id of the session, for the provider's abuse reports; or empty */
     model_done_fn *done;
     void *arg;
     struct model_result result;

@@ -1,8 +1,8 @@
 /*
  * backend.h - what a store backend implements. For src/store/ and for wrappers in tests.
  *
- * Small on purpose: what to do is data (struct store_op), so a wrapper that traces, delays, fails or
- * reorders operations wraps ONE function.
+ * Small on purpose: what to do is data (struct store_op), so a wrapper that traces, delays, fails
+ * or reorders operations wraps ONE function.
  */
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
@@ -17,7 +17,8 @@ struct store_backend {
     enum err_code (*open)(struct store **ret_store, const char *url, enum store_open_flags flags,
                           struct loop *loop, struct err *err);
 
-    /* Begin op; must not block. Call store_complete(op) exactly once, later, on the loop's thread. */
+    /* Begin op; must not block. Call store_complete(op) exactly once, later, on the loop's thread.
+     */
     void (*submit)(struct store *store, struct store_op *op);
 
     /* Complete what is pending, then free. Never called with NULL. */

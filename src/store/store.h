@@ -7,8 +7,8 @@
  * tick written, if another came first. Commits of one session complete in the order in which
  * they were submitted.
  *
- * Completion: store_submit() never blocks and never fails. Each operation ends in exactly one call of
- * op->done, on the loop's thread, never from inside store_submit() itself. Completions of
+ * Completion: store_submit() never blocks and never fails. Each operation ends in exactly one call
+ * of op->done, on the loop's thread, never from inside store_submit() itself. Completions of
  * different operations come in any order.
  *
  * Errors: ERR_UNAVAILABLE promises that nothing was written (a full disk has err.sys ENOSPC);
@@ -32,19 +32,19 @@ struct store_op;
 typedef void store_done_fn(struct store_op *op, void *arg);
 
 enum store_op_kind {
-    STORE_COMMIT,         /* one tick of one session, or its creation */
-    STORE_LOAD,           /* a session by its public id */
-    STORE_EVENTS,         /* a stretch of a session's journal */
-    STORE_LIST,           /* sessions, newest first, filtered, a page */
-    STORE_SCAN,           /* sessions by key: recovery, timers, verify */
-    STORE_KEY,            /* what a former request with this Idempotency-Key did */
-    STORE_INBOX_ADD,      /* something from outside for a session that another worker owns */
-    STORE_INBOX_LIST,     /* what waits there for a session */
-    STORE_REVISION_PUT,   /* a revision's canonical text; there already: no change */
+    STORE_COMMIT,       /* one tick of one session, or its creation */
+    STORE_LOAD,         /* a session by its public id */
+    STORE_EVENTS,       /* a stretch of a session's journal */
+    STORE_LIST,         /* sessions, newest first, filtered, a page */
+    STORE_SCAN,         /* sessions by key: recovery, timers, verify */
+    STORE_KEY,          /* what a former request with this Idempotency-Key did */
+    STORE_INBOX_ADD,    /* something from outside for a session that another worker owns */
+    STORE_INBOX_LIST,   /* what waits there for a session */
+    STORE_REVISION_PUT, /* a revision's canonical text; there already: no change */
     STORE_REVISION_GET,
-    STORE_WORKER_START,   /* a process begins: its id, and an epoch above all former ones */
-    STORE_WORKER_BEAT,    /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
-    STORE_SWEEP,          /* forget idempotency rows older than a time */
+    STORE_WORKER_START, /* a process begins: its id, and an epoch above all former ones */
+    STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
+    STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_OP_KIND_COUNT
 };
 
@@ -59,22 +59,22 @@ struct store_event {
 
 /* A session's row. */
 struct store_session {
-    int64_t key;           /* the store's own; 0: not stored yet */
-    struct slice id;       /* public: "ses_..." */
-    struct slice tenant;   /* these four never change */
+    int64_t key;         /* the store's own; 0: not stored yet */
+    struct slice id;     /* public: "ses_..." */
+    struct slice tenant; /* these four never change */
     struct slice agent;
     struct slice revision;
-    struct slice parent;   /* public id, or empty */
-    uint64_t version;      /* counts commits: 1 after the first */
+    struct slice parent; /* public id, or empty */
+    uint64_t version;    /* counts commits: 1 after the first */
     enum session_status status;
     int is_paused;
-    int is_live;           /* in flight or ready: a starting process takes it up at once */
-    uint32_t owner;        /* id of the worker in whose hands it is, or 0 */
-    uint32_t epoch;        /* of that worker */
-    int64_t wake_at_ms;    /* not live, but a timer is set; 0: none */
+    int is_live;        /* in flight or ready: a starting process takes it up at once */
+    uint32_t owner;     /* id of the worker in whose hands it is, or 0 */
+    uint32_t epoch;     /* of that worker */
+    int64_t wake_at_ms; /* not live, but a timer is set; 0: none */
     int64_t created_at_ms;
     int64_t updated_at_ms;
-    int64_t ended_at_ms;   /* 0 while a turn is under way */
+    int64_t ended_at_ms; /* 0 while a turn is under way */
     uint32_t turn;
     uint32_t steps;
     struct spend spent;
@@ -127,7 +127,8 @@ struct store_load {
 
 enum store_events_what {
     STORE_EVENTS_BODIES, /* every event; no wire */
-    STORE_EVENTS_WIRES,  /* every event, but body only where wire is NULL and body is short: no body */
+    STORE_EVENTS_WIRES,  /* every event, but body only where wire is NULL and body is short: no body
+                          */
     STORE_EVENTS_ALL,
 };
 
@@ -197,9 +198,9 @@ struct store_op {
         struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
         struct {
             int64_t session;
-            struct store_inbox_row row; /* id: out, for ADD */
+            struct store_inbox_row row;           /* id: out, for ADD */
             struct store_idempotency idempotency; /* as for a commit */
-            const struct store_inbox_row *rows; /* out, for LIST, oldest first */
+            const struct store_inbox_row *rows;   /* out, for LIST, oldest first */
             size_t rows_n;
         } inbox;
         struct {

@@ -21,11 +21,11 @@
 struct launcher;
 
 struct launcher_config {
-    const char *lock_path;    /* "" or NULL: no lock (an executor without a store, a test) */
-    const char *project_dir;  /* absolute; the tools' working folder, bound read-only */
-    const char *scratch_root; /* absolute; holds a folder a session, made when first needed */
+    const char *lock_path;     /* "" or NULL: no lock (an executor without a store, a test) */
+    const char *project_dir;   /* absolute; the tools' working folder, bound read-only */
+    const char *scratch_root;  /* absolute; holds a folder a session, made when first needed */
     const char *const *masked; /* NULL-terminated absolute paths that no tool may see: the store */
-    uint32_t uid_base;        /* as root: tools of a session run as one of 65536 ids from here */
+    uint32_t uid_base;         /* as root: tools of a session run as one of 65536 ids from here */
 };
 
 /*

@@ -42,21 +42,21 @@ struct tool_spec {
     const char *const *read_paths;  /* NULL-terminated; absolute; extra read-only binds */
     const struct tool_env *secrets; /* from the configuration; never logged */
     size_t secrets_n;
-    int has_network;             /* false: no interface but loopback of its own */
-    int64_t timeout_ms;          /* wall time from start to end */
-    int64_t cpu_ms;              /* CPU time a process; rounded up to seconds */
-    uint64_t memory_bytes;       /* address space a process (and of all, where cgroups allow) */
-    uint32_t processes_max;      /* processes and threads at once */
-    uint64_t file_bytes_max;     /* a file it writes */
-    size_t output_bytes_max;     /* stdout beyond it is counted, dropped, and said so */
-    size_t stderr_bytes_max;     /* the same for stderr: head and tail are kept */
+    int has_network;         /* false: no interface but loopback of its own */
+    int64_t timeout_ms;      /* wall time from start to end */
+    int64_t cpu_ms;          /* CPU time a process; rounded up to seconds */
+    uint64_t memory_bytes;   /* address space a process (and of all, where cgroups allow) */
+    uint32_t processes_max;  /* processes and threads at once */
+    uint64_t file_bytes_max; /* a file it writes */
+    size_t output_bytes_max; /* stdout beyond it is counted, dropped, and said so */
+    size_t stderr_bytes_max; /* the same for stderr: head and tail are kept */
 };
 
 struct tool_result {
     enum tool_end end;
     int status;
-    struct slice output; /* stdout, at most output_bytes_max */
-    struct slice errors; /* stderr, for people */
+    struct slice output;   /* stdout, at most output_bytes_max */
+    struct slice errors;   /* stderr, for people */
     uint64_t output_bytes; /* all that it printed, kept or not */
     int64_t started_at_ms; /* wall */
     int64_t duration_ms;
