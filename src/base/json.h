@@ -51,7 +51,7 @@ const struct json *json_iter_value(struct json_iter *it);
 /* Values with a fallback for "absent or of another kind". */
 struct slice json_str(const struct json *node); /* else { NULL, 0 } */
 int64_t json_int(const struct json *node, int64_t otherwise);
-double json_real(const struct json *node, double otherwise); /* takes an int, too */
+double json_number(const struct json *node, double otherwise); /* an int or a real */
 int json_bool(const struct json *node, int otherwise);
 
 /* Compact text of a node, in its order; canonical: keys sorted, for hashing. */
@@ -67,7 +67,7 @@ enum err_code json_write_canonical(struct buf *buf, const struct json *node,
 void json_begin(struct buf *buf, char bracket); /* '{' or '[' */
 void json_end(struct buf *buf, char bracket);   /* '}' or ']' */
 void json_key(struct buf *buf, const char *key);
-void json_put_str(struct buf *buf, struct slice text); /* escapes; bad UTF-8 becomes U+FFFD */
+void json_put_str(struct buf *buf, struct slice text); /* escapes; bad UTF-8, NUL: U+FFFD */
 void json_put_int(struct buf *buf, int64_t value);
 void json_put_usd(struct buf *buf, int64_t nanousd); /* as decimal dollars: 1234000 -> 0.001234 */
 void json_put_bool(struct buf *buf, int value);
