@@ -16,6 +16,7 @@ struct id {
     char text[ID_TEXT_MAX];
 };
 
+/* `prefix` ends with its underscore: "ses_". */
 struct id id_make(const char *prefix, int64_t now_ms, struct random *random);
 
 /* True if text is `prefix` and a well-formed UUID in lower case. */

@@ -6,6 +6,12 @@
 
 #include "base/buf.h"
 
+/* U+FFFD, which stands for bytes that are no text. */
+#define UTF8_REPLACEMENT "\xef\xbf\xbd"
+
+/* The length in bytes of the character at the start of text, 1 to 4; 0: bad bytes, or no text. */
+size_t utf8_decode(struct slice text, uint32_t *ret_char);
+
 int utf8_is_valid(struct slice text); /* no overlongs, no surrogates; NUL is not text */
 
 /*
