@@ -1,0 +1,130 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUF_CAP_MIN = 64 };
+
+/* Makes room for `more` bytes and the 0 after them; doubles, so that appends stay cheap. */
+static enum err_code reserve(struct buf *buf, size_t more, struct err *err)
+{
+    ASSERT(buf->max > 0 && buf->max < SIZE_MAX / 2 && buf->len <= buf->max);
+    if (more > buf->max - buf->len)
+        return err_set(err, ERR_LIMIT, "%zu bytes more than %zu pass the limit of %zu", more,
+                       buf->len, buf->max);
+    size_t need = buf->len + more + 1;
+
+    if (need <= buf->cap)
+        return ERR_NONE;
+    size_t cap = buf->cap < BUF_CAP_MIN ? BUF_CAP_MIN : buf->cap * 2;
+
+    if (cap < need)
+        cap = need;
+    if (cap > buf->max + 1)
+        cap = buf->max + 1;
+    buf->data = xrealloc(buf->data, cap);
+    buf->cap = cap;
+    buf->data[buf->len] = '\0';
+    return ERR_NONE;
+}
+
+enum err_code buf_add(struct buf *buf, struct slice bytes, struct err *err)
+{
+    if (reserve(buf, bytes.len, err))
+        return err->code;
+    if (bytes.len > 0)
+        memcpy(buf->data + buf->len, bytes.ptr, bytes.len);
+    buf->len += bytes.len;
+    buf->data[buf->len] = '\0';
+    return ERR_NONE;
+}
+
+static enum err_code addv(struct buf *buf, struct err *err, const char *fmt, va_list ap)
+{
+    va_list again;
+
+    va_copy(again, ap);
+    int len = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    ASSERT(len >= 0);
+    if (reserve(buf, (size_t)len, err))
+        return err->code;
+    (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, ap);
+    buf->len += (size_t)len;
+    return ERR_NONE;
+}
+
+enum err_code buf_addf(struct buf *buf, struct err *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    enum err_code code = addv(buf, err, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+void buf_put(struct buf *buf, struct slice bytes)
+{
+    struct err err = { 0 };
+
+    if (buf_add(buf, bytes, &err))
+        assert_failed(err.msg, __FILE__, __LINE__);
+}
+
+void buf_puts(struct buf *buf, const char *text)
+{
+    buf_put(buf, slice_of(text));
+}
+
+void buf_putf(struct buf *buf, const char *fmt, ...)
+{
+    struct err err = { 0 };
+    va_list ap;
+
+    va_start(ap, fmt);
+    enum err_code code = addv(buf, &err, fmt, ap);
+    va_end(ap);
+    if (code)
+        assert_failed(err.msg, __FILE__, __LINE__);
+}
+
+struct slice buf_slice(const struct buf *buf)
+{
+    return (struct slice){ buf->data, buf->len };
+}
+
+const char *buf_cstr(const struct buf *buf)
+{
+    return buf->data ? buf->data : "";
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf_cut(buf, 0);
+}
+
+void buf_cut(struct buf *buf, size_t len)
+{
+    ASSERT(len <= buf->len);
+    buf->len = len;
+    if (buf->data)
+        buf->data[len] = '\0';
+}
+
+char *buf_detach(struct buf *buf)
+{
+    char *data = buf->data ? buf->data : xcalloc(1, 1);
+
+    *buf = (struct buf){ .max = buf->max };
+    return data;
+}
+
+void buf_release(struct buf *buf)
+{
+    if (!buf)
+        return;
+    free(buf->data);
+    *buf = (struct buf){ .max = buf->max };
+}

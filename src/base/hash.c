@@ -1,0 +1,59 @@
+#include "base/hash.h"
+
+#include <errno.h>
+#include <nettle/sha2.h>
+#include <pthread.h>
+#include <sys/random.h>
+
+#include "base/siphash.h"
+
+struct sha256 sha256_of(struct slice bytes)
+{
+    struct sha256 hash;
+    struct sha256_ctx ctx;
+
+    sha256_init(&ctx);
+    sha256_update(&ctx, bytes.len, (const uint8_t *)bytes.ptr);
+    sha256_digest(&ctx, SHA256_BYTES, hash.bytes);
+    return hash;
+}
+
+const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < SHA256_BYTES; i++) {
+        text[2 * i] = digits[hash->bytes[i] >> 4];
+        text[2 * i + 1] = digits[hash->bytes[i] & 15];
+    }
+    text[SHA256_TEXT_MAX - 1] = '\0';
+    return text;
+}
+
+static struct siphash_key key;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+
+static void draw_key(void)
+{
+    ssize_t got;
+
+    do {
+        got = getrandom(&key, sizeof(key), 0);
+    } while (got < 0 && errno == EINTR);
+    ASSERT(got == (ssize_t)sizeof(key));
+}
+
+uint64_t hash_bytes(struct slice bytes)
+{
+    ASSERT(pthread_once(&key_once, draw_key) == 0);
+    return siphash24(&key, bytes);
+}
+
+uint64_t hash_stable(struct slice bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < bytes.len; i++)
+        hash = (hash ^ (unsigned char)bytes.ptr[i]) * 0x100000001b3u;
+    return hash;
+}
