@@ -40,7 +40,8 @@ enum err_code buf_add(struct buf *buf, struct slice bytes, struct err *err)
     return ERR_NONE;
 }
 
-static enum err_code addv(struct buf *buf, struct err *err, const char *fmt, va_list ap)
+static PRINTF(3, 0) enum err_code
+    addv(struct buf *buf, struct err *err, const char *fmt, va_list ap)
 {
     va_list again;
 

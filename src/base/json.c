@@ -51,10 +51,11 @@ static enum err_code fail_at(struct err *err, enum err_code code, struct slice t
 }
 
 /*
- * jansson recurses to a depth of 2048, which is more than we grant its stack and ours. Strings
- * are skipped, so a bracket in a text does not count; what is malformed is left to jansson.
+ * What jansson leaves open or says badly. It recurses to a depth of 2048, which is more than we
+ * grant its stack and ours; and it does not place a bare control character in a string. What
+ * is malformed otherwise is its business.
  */
-static enum err_code check_depth(struct slice text, struct err *err)
+static enum err_code prescan(struct slice text, struct err *err)
 {
     size_t depth = 0;
     int in_string = 0;
@@ -62,6 +63,8 @@ static enum err_code check_depth(struct slice text, struct err *err)
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
 
+        if (in_string && (unsigned char)c < 0x20)
+            return fail_at(err, ERR_INVALID, text, i, "a control character in a string");
         if (in_string && c == '\\')
             i++;
         else if (c == '"')
@@ -103,15 +106,28 @@ static const char *explain(enum json_error_code code)
     return "not valid JSON";
 }
 
-/*
- * jansson's own column counts characters and its text quotes the input; its position is a byte
- * offset just past what it had read when it found the error.
- */
-static enum err_code fail_reading(struct err *err, struct slice text, const json_error_t *why)
+static int is_word(char c)
 {
-    size_t at = why->position > 0 ? (size_t)why->position - 1 : 0;
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (unsigned char)c >= 0x80 || c == '.' || c == '+' || c == '-';
+}
 
-    return fail_at(err, ERR_INVALID, text, at, explain(json_error_code(why)));
+/*
+ * Where the error is. jansson's position counts the bytes that it had taken: bad UTF-8 not
+ * among them, else up to the end of the word that it does not like, whose start says more.
+ */
+static size_t find_error(struct slice text, const json_error_t *why)
+{
+    size_t at = why->position > 0 ? (size_t)why->position : 0;
+
+    if (json_error_code(why) == json_error_premature_end_of_input)
+        return text.len;
+    if (json_error_code(why) == json_error_invalid_utf8 || at == 0 || at > text.len)
+        return at;
+    at--;
+    while (at > 0 && is_word(text.ptr[at]) && is_word(text.ptr[at - 1]))
+        at--;
+    return at;
 }
 
 enum err_code json_read(struct json **ret_root, struct slice text, size_t bytes_max,
@@ -123,12 +139,13 @@ enum err_code json_read(struct json **ret_root, struct slice text, size_t bytes_
     if (text.len > bytes_max)
         return err_set(err, ERR_LIMIT, "the JSON has %zu bytes; at most %zu are allowed", text.len,
                        bytes_max);
-    if (check_depth(text, err))
+    if (prescan(text, err))
         return err->code;
     json_t *root = json_loadb(text.len > 0 ? text.ptr : "", text.len, flags, &why);
 
     if (!root)
-        return fail_reading(err, text, &why);
+        return fail_at(err, ERR_INVALID, text, find_error(text, &why),
+                       explain(json_error_code(&why)));
     *ret_root = (struct json *)(void *)root;
     return ERR_NONE;
 }
