@@ -25,8 +25,8 @@
  * Durability contract with the engine: one tick applies one or more events and commits them, the
  * new state and what the commands need in ONE transaction; commands are carried out after it. Some
  * events must be followed by others in the same tick: as long as session_due() names one, only
- * that one is legal and nothing may be committed. After a crash, session_interruption() names the
- * event for each call that was in flight; applying it issues its commands again.
+ * that one is legal and nothing may be committed. After a crash, session_interruptions() names the
+ * event for each call that was in flight; applying it issues its command again.
  */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H
@@ -214,12 +214,32 @@ struct spend session_committed_spend(const struct session_state *state);
 int session_is_in_flight(const struct session_state *state);
 
 /*
- * The event that takes note of a lost process for the first call still in flight, if any:
- * `interrupted`, or tool_in_doubt for a sent `once` call. kind, call, attempt and the reservation
- * as `charged` are set; the caller sets the rest (by, counts, reconcile_at_ms), applies it, and
- * asks again.
+ * What a lost process leaves behind: one entry for each call that was in flight, each to become an
+ * event (`interrupted`, or tool_in_doubt for a sent `once` call) of the same tick, in this order.
+ * Take the list before the first of them is applied: applying one hands its call out again.
  */
-int session_interruption(const struct session_state *state, struct session_event *ret_event);
+struct session_interruption {
+    enum event_kind kind;
+    uint32_t call;
+    uint32_t attempt;
+    struct spend charged; /* a model call: its reservation */
+};
+
+enum { SESSION_INTERRUPTIONS_MAX = SESSION_CALLS_MAX + 1 };
+
+unsigned
+session_interruptions(const struct session_state *state,
+                      struct session_interruption ret_at[SESSION_INTERRUPTIONS_MAX]);
+
+/*
+ * The commands that are open: what was committed as handed out. Whoever takes up a session that
+ * has no owner carries them out.
+ */
+void session_open_commands(const struct session_state *state,
+                           struct session_commands *ret_commands);
+
+/* In flight, or the model is wanted: a starting process takes it up at once. */
+int session_is_live(const struct session_state *state);
 
 /* The earliest due time of the session, 0 for none. Its timers: session_timer(). */
 int64_t session_wake_at_ms(const struct session_state *state);
