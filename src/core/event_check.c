@@ -77,10 +77,11 @@ static int body_is_sane(const struct session_event *event)
         return event->interrupted.by < INTERRUPTED_BY_COUNT &&
                spend_is_sane(event->interrupted.charged);
     case EV_TURN_ENDED:
-        return event->turn_ended.cause < END_CAUSE_COUNT && spend_is_sane(event->turn_ended.refused);
+        return event->turn_ended.cause < END_CAUSE_COUNT &&
+               spend_is_sane(event->turn_ended.refused);
     case EV_BUDGET_CHANGED:
-        return spend_is_sane((struct spend){ event->budget_changed.tokens,
-                                             event->budget_changed.nanousd });
+        return spend_is_sane(
+            (struct spend){ event->budget_changed.tokens, event->budget_changed.nanousd });
     case EV_MESSAGE:
     case EV_TOOL_FINISHED:
     case EV_INPUT_ANSWERED:
@@ -98,6 +99,6 @@ static int body_is_sane(const struct session_event *event)
 
 int event_is_sane(const struct session_event *event)
 {
-    return event->kind < EV_KIND_COUNT && event->seq > 0 && event->at_ms > 0 && time_is_sane(event->at_ms) &&
-           body_is_sane(event);
+    return event->kind < EV_KIND_COUNT && event->seq > 0 && event->at_ms > 0 &&
+           time_is_sane(event->at_ms) && body_is_sane(event);
 }

@@ -181,9 +181,9 @@ const char *model_phase_name(enum model_phase phase)
 const char *call_phase_name(enum call_phase phase)
 {
     static const char *const names[CALL_PHASE_COUNT] = {
-        [CALL_FREE] = "free",       [CALL_REFUSED] = "refused", [CALL_APPROVAL] = "approval",
-        [CALL_EXPIRED] = "expired", [CALL_HELD] = "held",       [CALL_RUNNING] = "running",
-        [CALL_SENT] = "sent",       [CALL_OVERDUE] = "overdue", [CALL_BACKOFF] = "backoff",
+        [CALL_FREE] = "free",       [CALL_REFUSED] = "refused",     [CALL_APPROVAL] = "approval",
+        [CALL_EXPIRED] = "expired", [CALL_HELD] = "held",           [CALL_RUNNING] = "running",
+        [CALL_SENT] = "sent",       [CALL_OVERDUE] = "overdue",     [CALL_BACKOFF] = "backoff",
         [CALL_DOUBT] = "doubt",     [CALL_RECONCILE] = "reconcile", [CALL_PERSON] = "person",
         [CALL_WAITING] = "waiting", [CALL_ANSWERED] = "answered",
     };
@@ -193,11 +193,11 @@ const char *call_phase_name(enum call_phase phase)
 const char *command_kind_name(enum command_kind kind)
 {
     static const char *const names[CMD_KIND_COUNT] = {
-        [CMD_CALL_MODEL] = "call_model",     [CMD_STOP_MODEL] = "stop_model",
-        [CMD_RUN_TOOL] = "run_tool",         [CMD_SEND_TOOL] = "send_tool",
-        [CMD_STOP_TOOL] = "stop_tool",       [CMD_ASK] = "ask",
-        [CMD_WITHDRAW] = "withdraw",         [CMD_RECONCILE] = "reconcile",
-        [CMD_START_CHILD] = "start_child",   [CMD_CANCEL_CHILD] = "cancel_child",
+        [CMD_CALL_MODEL] = "call_model",   [CMD_STOP_MODEL] = "stop_model",
+        [CMD_RUN_TOOL] = "run_tool",       [CMD_SEND_TOOL] = "send_tool",
+        [CMD_STOP_TOOL] = "stop_tool",     [CMD_ASK] = "ask",
+        [CMD_WITHDRAW] = "withdraw",       [CMD_RECONCILE] = "reconcile",
+        [CMD_START_CHILD] = "start_child", [CMD_CANCEL_CHILD] = "cancel_child",
         [CMD_TURN_ENDED] = "turn_ended",
     };
     return NAME_OF(names, kind);
@@ -206,10 +206,10 @@ const char *command_kind_name(enum command_kind kind)
 const char *wait_kind_name(enum wait_kind kind)
 {
     static const char *const names[WAIT_KIND_COUNT] = {
-        [WAIT_PERMIT] = "permit",       [WAIT_MODEL] = "model",   [WAIT_RETRY] = "retry",
+        [WAIT_PERMIT] = "permit",       [WAIT_MODEL] = "model",       [WAIT_RETRY] = "retry",
         [WAIT_TOOL] = "tool",           [WAIT_APPROVAL] = "approval", [WAIT_INPUT] = "input",
-        [WAIT_TIME] = "time",           [WAIT_SIGNAL] = "signal", [WAIT_CHILD] = "child",
-        [WAIT_RECONCILE] = "reconcile", [WAIT_PERSON] = "person", [WAIT_RESUME] = "resume",
+        [WAIT_TIME] = "time",           [WAIT_SIGNAL] = "signal",     [WAIT_CHILD] = "child",
+        [WAIT_RECONCILE] = "reconcile", [WAIT_PERSON] = "person",     [WAIT_RESUME] = "resume",
     };
     return NAME_OF(names, kind);
 }

@@ -33,7 +33,8 @@ struct spend price_reservation(const struct price *price, uint64_t prompt_bytes,
         .output_tokens = max_output_tokens,
     };
 
-    /* A cached token may cost more than a fresh one only by mistake; reserve for it all the same. */
+    /* A cached token may cost more than a fresh one only by mistake; reserve for it all the same.
+     */
     if (price->cached_input > price->input)
         most.cached_tokens = most.input_tokens;
     return price_usage(price, &most);

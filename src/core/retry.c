@@ -1,5 +1,7 @@
 #include "core/retry.h"
 
+__extension__ typedef unsigned __int128 wide;
+
 int64_t retry_at_ms(const struct retry_policy *policy, uint32_t failures, int64_t now_ms,
                     int64_t floor_ms, uint64_t random64)
 {
@@ -12,7 +14,7 @@ int64_t retry_at_ms(const struct retry_policy *policy, uint32_t failures, int64_
     if (ceiling > policy->max_ms)
         ceiling = policy->max_ms;
     /* The multiplication spreads 64 random bits over 0..ceiling without a division's bias. */
-    int64_t jitter = (int64_t)(((unsigned __int128)random64 * ((uint64_t)ceiling + 1)) >> 64);
+    int64_t jitter = (int64_t)(((wide)random64 * ((uint64_t)ceiling + 1)) >> 64);
     int64_t at_ms = now_ms + floor_ms + jitter;
 
     return at_ms > 0 ? at_ms : 1; /* 0 would say "never" */

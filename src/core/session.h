@@ -227,9 +227,8 @@ struct session_interruption {
 
 enum { SESSION_INTERRUPTIONS_MAX = SESSION_CALLS_MAX + 1 };
 
-unsigned
-session_interruptions(const struct session_state *state,
-                      struct session_interruption ret_at[SESSION_INTERRUPTIONS_MAX]);
+unsigned session_interruptions(const struct session_state *state,
+                               struct session_interruption ret_at[SESSION_INTERRUPTIONS_MAX]);
 
 /*
  * The commands that are open: what was committed as handed out. Whoever takes up a session that

@@ -155,7 +155,8 @@ static enum verdict on_failed(struct step *step, struct session_call *call)
         call_close(call);
         return VERDICT_MOVED;
     }
-    call->failures += call->failures < UINT16_MAX;
+    if (call->failures < UINT16_MAX)
+        call->failures++;
     call->attempt++;
     call_move(step, call, CALL_BACKOFF, retry_at_ms);
     return VERDICT_MOVED;
@@ -338,8 +339,8 @@ enum verdict on_call_event(struct step *step)
     if (call_moves[call->phase][kind])
         return call_moves[call->phase][kind](step, call);
     /* An attempt that was given up may still end; a person's word must find its call waiting. */
-    return step->event->attempt != 0 && step->event->attempt < call->attempt ? VERDICT_IGNORED :
-                                                                                VERDICT_REJECTED;
+    return step->event->attempt != 0 && step->event->attempt < call->attempt ? VERDICT_IGNORED
+                                                                             : VERDICT_REJECTED;
 }
 
 /* The longest waiting call takes it; if none waits for it, the journal keeps it. */
@@ -379,8 +380,7 @@ static enum verdict call_timer(struct step *step, struct session_call *call)
 {
     enum timer_kind which = step->event->timer_fired.which;
 
-    if (call->phase != timer_phase(which) || call->due_ms == 0 ||
-        step->event->at_ms < call->due_ms)
+    if (call->phase != timer_phase(which) || call->due_ms == 0 || step->event->at_ms < call->due_ms)
         return VERDICT_IGNORED;
     switch (which) {
     case TIMER_RETRY: call_dispatch(step, call); break;

@@ -99,7 +99,8 @@ static void settle(struct step *step)
         state->model.reserved = (struct spend){ 0 };
         state->model.phase = MODEL_NONE;
         state->model.due_ms = 0;
-    } else { /* an earlier attempt won: what it was charged is known now, the present one's is not */
+    } else { /* an earlier attempt won: what it was charged is known now, the present one's is not
+              */
         (void)uncharge(state, event->call, event->attempt);
         model_drop(step);
     }
@@ -160,7 +161,8 @@ enum verdict on_model_failed(struct step *step)
     }
     state->model.phase = MODEL_BACKOFF;
     state->model.due_ms = event->model_failed.retry_at_ms;
-    state->model.failures += state->model.failures < UINT16_MAX;
+    if (state->model.failures < UINT16_MAX)
+        state->model.failures++;
     state->model.attempt++;
     return VERDICT_MOVED;
 }

@@ -91,8 +91,8 @@ int session_due(const struct session_state *state, struct session_due *ret_due)
     const struct session_call *first = NULL;
 
     if (state->mode == SESSION_ENDING) {
-        *ret_due = (struct session_due){ .kind = EV_TURN_ENDED,
-                                         .cause = (enum end_cause)state->end };
+        *ret_due =
+            (struct session_due){ .kind = EV_TURN_ENDED, .cause = (enum end_cause)state->end };
         return 1;
     }
     for (unsigned i = 0; i < SESSION_CALLS_MAX; i++) {
@@ -134,8 +134,7 @@ int session_can_reserve(const struct session_state *state, struct spend reservat
 
 int session_wants_model(const struct session_state *state)
 {
-    return state->mode == SESSION_ACTIVE && state->model.phase == MODEL_WANTED &&
-           !state->is_paused;
+    return state->mode == SESSION_ACTIVE && state->model.phase == MODEL_WANTED && !state->is_paused;
 }
 
 /* SENT with a due time is an executor's, elsewhere: its lease says when to give it up. */
@@ -176,11 +175,10 @@ unsigned session_interruptions(const struct session_state *state,
         int in_doubt = call->phase == CALL_SENT && call->is_once;
 
         if (call_in_flight(call))
-            ret_at[n++] = (struct session_interruption){
-                .kind = in_doubt ? EV_TOOL_IN_DOUBT : EV_INTERRUPTED,
-                .call = call->number,
-                .attempt = call->attempt
-            };
+            ret_at[n++] =
+                (struct session_interruption){ .kind = in_doubt ? EV_TOOL_IN_DOUBT : EV_INTERRUPTED,
+                                               .call = call->number,
+                                               .attempt = call->attempt };
     }
     return n;
 }
@@ -196,14 +194,13 @@ static enum command_kind open_command(const struct session_call *call)
     return CMD_KIND_COUNT;
 }
 
-void session_open_commands(const struct session_state *state,
-                           struct session_commands *ret_commands)
+void session_open_commands(const struct session_state *state, struct session_commands *ret_commands)
 {
     struct session_commands commands = { 0 };
 
     if (state->model.phase == MODEL_RUNNING)
-        commands.at[commands.n++] = (struct session_command){ CMD_CALL_MODEL, state->model.number,
-                                                              state->model.attempt };
+        commands.at[commands.n++] =
+            (struct session_command){ CMD_CALL_MODEL, state->model.number, state->model.attempt };
     for (unsigned i = 0; i < SESSION_CALLS_MAX; i++) {
         const struct session_call *call = &state->calls[i];
         enum command_kind kind = open_command(call);
@@ -322,8 +319,12 @@ static enum wait_kind call_wait(const struct session_call *call)
     return WAIT_TOOL;
 }
 
-static enum status_rank { RANK_SLEEPING, RANK_TOOL, RANK_INPUT, RANK_APPROVAL } wait_rank(
-    enum wait_kind wait)
+static enum status_rank {
+    RANK_SLEEPING,
+    RANK_TOOL,
+    RANK_INPUT,
+    RANK_APPROVAL
+} wait_rank(enum wait_kind wait)
 {
     switch (wait) {
     case WAIT_APPROVAL:

@@ -99,12 +99,12 @@ static void advance(struct step *step)
 /* The turn's clock runs while machines work, and stands while only people or times are awaited. */
 static void run_clock(struct session_state *state, int64_t at_ms)
 {
-    int is_working = state->mode == SESSION_ACTIVE && !state->is_paused &&
-                     state->model.phase != MODEL_NONE;
+    int is_working =
+        state->mode == SESSION_ACTIVE && !state->is_paused && state->model.phase != MODEL_NONE;
 
     for (unsigned i = 0; i < SESSION_CALLS_MAX && !is_working; i++)
-        is_working = state->mode == SESSION_ACTIVE && !state->is_paused &&
-                     call_is_working(&state->calls[i]);
+        is_working =
+            state->mode == SESSION_ACTIVE && !state->is_paused && call_is_working(&state->calls[i]);
     if (is_working && state->wall_since_ms == 0) {
         state->wall_since_ms = at_ms;
     } else if (!is_working && state->wall_since_ms != 0) {

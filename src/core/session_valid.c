@@ -30,8 +30,7 @@ static int model_is_valid(const struct session_state *state)
 static int orphan_is_valid(const struct session_call *call)
 {
     return call->phase == CALL_DOUBT || call->phase == CALL_RECONCILE ||
-           call->phase == CALL_PERSON ||
-           (call->phase == CALL_WAITING && call->type == CALL_CHILD);
+           call->phase == CALL_PERSON || (call->phase == CALL_WAITING && call->type == CALL_CHILD);
 }
 
 static int call_is_valid(const struct session_state *state, const struct session_call *call)
@@ -105,6 +104,6 @@ int session_is_valid(const struct session_state *state)
            (state->mode != SESSION_ACTIVE || state->end == END_NONE) &&
            limits_are_valid(&state->limits) && spend_is_valid(state->spent) &&
            state->wall_used_ms >= 0 && state->wall_used_ms <= SPEND_MAX &&
-           time_is_valid(state->wall_since_ms) && model_is_valid(state) &&
-           calls_are_valid(state) && something_is_open(state) && unsettled_are_valid(state);
+           time_is_valid(state->wall_since_ms) && model_is_valid(state) && calls_are_valid(state) &&
+           something_is_open(state) && unsettled_are_valid(state);
 }
