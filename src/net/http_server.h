@@ -4,13 +4,18 @@
  * A request is handed over whole: its method, path, query, headers and body are there when
  * on_request runs. It is answered by exactly one http_reply(), at once or later; until then the
  * connection is suspended and costs no thread. A client that goes away before is found when
- * the answer is written; nothing is cancelled by it.
+ * the answer is written; nothing is cancelled by it. HEAD is handed over as GET, and the body of
+ * its answer is not sent.
  *
- * Refused here, before on_request, each with an application/problem+json and a closed
- * connection where the framing cannot be trusted: two Content-Lengths or Content-Length beside
- * Transfer-Encoding (400), a Content-Length that is no number (400), a body over body_bytes_max
- * (413), headers too large (431), a Host that is not in `hosts` (421), an Origin that is not
- * this server's (403), more than connections_max connections.
+ * Refused here, before on_request, each with an application/problem+json (problem.h): two
+ * Content-Lengths or Content-Length beside Transfer-Encoding, or one that is no number (400
+ * bad_framing), a bad percent escape in the target (400 bad_target), a body over body_bytes_max
+ * (413), headers over 16 KiB (431), a Host that is neither the loopback nor `host` (421), an
+ * Origin that is not this server's (403). After each the connection is closed. What is no HTTP at
+ * all, or far beyond those limits, is refused by libmicrohttpd in words of its own. Connections
+ * beyond connections_max wait in the kernel until one closes.
+ *
+ * Nothing is logged in this room: requests hold keys.
  *
  * Threads: every call belongs to the loop's thread.
  */
@@ -30,8 +35,8 @@ struct http_server_config {
     uint16_t port;    /* 0: any free one; see http_server_port() */
     size_t body_bytes_max;
     unsigned connections_max;
-    int64_t idle_timeout_ms; /* a connection without progress is closed */
-    http_request_fn *on_request;
+    int64_t idle_timeout_ms;     /* a connection without progress is closed */
+    http_request_fn *on_request; /* may reply at once; must not free the server */
     void *arg;
 };
 
@@ -40,9 +45,12 @@ enum err_code http_server_new(struct http_server **ret_server, struct loop *loop
                               const struct http_server_config *config, struct err *err) MUST_CHECK;
 uint16_t http_server_port(const struct http_server *server);
 
-/* No new connections; open requests go on. Then on_idle once no request is open. */
+/* Once. No new connections; idle ones are closed; open requests go on, and each closes its
+ * connection. Then on_idle once no request is open. */
 void http_server_drain(struct http_server *server, loop_fn *on_idle, void *arg);
-void http_server_free(struct http_server *server); /* open requests are dropped; NULL-safe */
+
+/* Open requests are dropped: none of them may be used any more. NULL-safe. */
+void http_server_free(struct http_server *server);
 
 /* ---- a request: valid from on_request until http_reply() ---- */
 struct slice http_request_method(const struct http_request *request);
@@ -56,8 +64,9 @@ struct slice http_request_body(const struct http_request *request);
 const char *http_request_peer(const struct http_request *request); /* "127.0.0.1" */
 
 /*
- * Answers. Copies what it is given. extra: pairs "Name", "value", ended by NULL; may be NULL.
- * content_type NULL: no body.
+ * Answers. Copies what it is given. extra: pairs "Name", "value", ended by NULL; may be NULL; what
+ * is no header's text there is a bug. content_type NULL: no body. Cache-Control is no-store unless
+ * extra has another.
  */
 void http_reply(struct http_request *request, int status, const char *content_type,
                 struct slice body, const char *const *extra);

@@ -1,0 +1,72 @@
+/*
+ * http_request.h - one request between libmicrohttpd and its owner. Included by src/net/ only.
+ *
+ * http_server.c moves it through its phases; http_request.c gives its parts out and makes
+ * its answer.
+ */
+#ifndef NET_HTTP_REQUEST_H
+#define NET_HTTP_REQUEST_H
+
+#include <netinet/in.h>
+
+#include <microhttpd.h>
+
+#include "net/http_check.h"
+#include "net/http_server.h"
+#include "net/http_target.h"
+
+enum http_phase {
+    HTTP_PHASE_HEAD,     /* its first line was read */
+    HTTP_PHASE_BODY,     /* its headers are good; the body follows */
+    HTTP_PHASE_OPEN,     /* on_request has it */
+    HTTP_PHASE_ANSWERED, /* http_reply() was called, or it was refused */
+};
+
+/* A connection, as long as libmicrohttpd knows it. */
+struct http_conn {
+    struct http_server *server;
+    struct http_conn *next;
+    struct http_conn **back;
+    struct MHD_Connection *connection;
+    struct http_request *request; /* the one being read or answered, or NULL */
+    int fd;
+    int lingers; /* when it closes, the client may still be sending */
+};
+
+struct http_request {
+    struct http_conn *conn;
+    struct http_request *next_answered;
+    enum http_phase phase;
+    int is_counted; /* among the server's open requests */
+    int is_suspended;
+    struct err target_err; /* why the target cannot be read; told once the headers are here */
+    struct http_target target;
+    const char *method;
+    struct buf body;
+    char peer[INET6_ADDRSTRLEN];
+    struct MHD_Response *response; /* from http_reply() until libmicrohttpd has it */
+    unsigned status;
+};
+
+struct http_request *http_request_new(struct http_conn *conn, const char *raw_target,
+                                      size_t body_bytes_max);
+void http_request_free(struct http_request *request);
+
+/* Takes what the headers say. Refuses by answering: see the phase afterwards. */
+void http_request_begin(struct http_request *request, const char *method, const char *version,
+                        const struct http_self *self);
+
+/* Gathers what http_check() looks at. */
+void http_request_read_head(const struct http_request *request, struct http_head *ret_head);
+
+/*
+ * Answers past libmicrohttpd, by writing to the socket and shutting it down, where it takes no
+ * answer (amid a body) or would send a broken one. Nothing of an answer may be sent yet.
+ */
+void http_request_refuse_raw(struct http_request *request, const struct http_refusal *refusal);
+
+/* http_server.c: a suspended request has its answer now. */
+void http_server_answered(struct http_server *server, struct http_request *request);
+int http_server_is_draining(const struct http_server *server);
+
+#endif

@@ -1,0 +1,455 @@
+/*
+ * How libmicrohttpd is driven: it polls nothing itself. The loop watches its epoll descriptor;
+ * when that is ready, when MHD_get_timeout() is over, and when answers are there, run() lets it
+ * work. It calls back on_line() when a request line was read, on_access() for the headers, each
+ * piece of the body and the end, on_completed() when the answer is out or the connection is
+ * gone.
+ *
+ * Resuming costs a walk over all suspended connections, so answers are gathered and resumed in
+ * one batch a turn.
+ */
+#include "net/http_server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/http_request.h"
+#include "net/slow_close.h"
+
+enum {
+    LISTEN_BACKLOG = 1024,
+    /* Per connection; holds the head, and pieces of the body on their way. */
+    POOL_BYTES = 2 * HTTP_HEAD_BYTES_MAX,
+    POOL_STEP_BYTES = 4096,
+};
+
+struct http_server {
+    struct loop *loop;
+    struct http_self self;
+    char host[INET6_ADDRSTRLEN];
+    http_request_fn *on_request;
+    void *arg;
+    struct MHD_Daemon *daemon;
+    struct loop_fd *watch;
+    struct loop_timer timer;
+    struct loop_post post;
+    struct slow_close *closer;
+    struct http_conn *conns;
+    struct http_request *answered; /* suspended, with their answer */
+    unsigned open_n;               /* requests whose headers were taken */
+    int is_running;                /* inside libmicrohttpd */
+    int is_draining;
+    int is_closing;
+    int has_closed_some; /* connections, in this run */
+    loop_fn *on_idle;
+    void *idle_arg;
+};
+
+static void run(void *arg);
+
+/* ---- one request ---- */
+
+static void *on_line(void *arg, const char *target, struct MHD_Connection *connection)
+{
+    struct http_server *server = arg;
+    struct http_conn *conn =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+
+    conn->request = http_request_new(conn, target ? target : "", server->self.body_bytes_max);
+    return conn->request;
+}
+
+static enum MHD_Result take_body(struct http_server *server, struct http_request *request,
+                                 struct slice bytes)
+{
+    struct http_refusal refusal = { .status = 413, .code = "body_too_large" };
+    struct err err = { 0 };
+
+    if (!buf_add(&request->body, bytes, &err))
+        return MHD_YES;
+    /* Only a chunked body gets here: a Content-Length is checked before. */
+    (void)snprintf(refusal.detail, sizeof(refusal.detail),
+                   "The body is larger than the limit of %zu bytes; send less.",
+                   server->self.body_bytes_max);
+    http_request_refuse_raw(request, &refusal);
+    return MHD_NO;
+}
+
+static enum MHD_Result give_response(struct http_request *request)
+{
+    struct MHD_Response *response = TAKE(request->response);
+    enum MHD_Result result =
+        MHD_queue_response(request->conn->connection, request->status, response);
+
+    MHD_destroy_response(response);
+    return result;
+}
+
+static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, const char *url,
+                                 const char *method, const char *version, const char *data,
+                                 size_t *data_len, void **slot)
+{
+    struct http_server *server = arg;
+    struct http_request *request = *slot;
+
+    (void)connection;
+    (void)url;
+    request->is_suspended = 0;
+    if (request->phase == HTTP_PHASE_HEAD && !server->is_closing) {
+        request->is_counted = 1;
+        server->open_n++;
+        http_request_begin(request, method, version, &server->self);
+    } else if (*data_len > 0 && !server->is_closing) {
+        struct slice bytes = { data, *data_len };
+
+        *data_len = 0;
+        return take_body(server, request, bytes);
+    } else if (request->phase == HTTP_PHASE_BODY && !server->is_closing) {
+        request->phase = HTTP_PHASE_OPEN;
+        server->on_request(request, server->arg);
+    }
+    if (request->response)
+        return give_response(request);
+    if (server->is_closing)
+        return MHD_NO;
+    if (request->phase == HTTP_PHASE_OPEN) {
+        MHD_suspend_connection(request->conn->connection);
+        request->is_suspended = 1;
+    }
+    return MHD_YES;
+}
+
+static void on_completed(void *arg, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct http_server *server = arg;
+    struct http_request *request = TAKE(*slot);
+
+    (void)connection;
+    if (!request)
+        return;
+    struct http_conn *conn = request->conn;
+
+    if (request->is_counted)
+        server->open_n--;
+    if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
+        conn->lingers = 1;
+    conn->request = NULL;
+    http_request_free(request);
+    if (server->is_draining) /* what was answered before the drain has no "Connection: close" */
+        (void)shutdown(conn->fd, SHUT_RD);
+}
+
+/*
+ * libmicrohttpd 0.9.75 answers a Content-Length that is no number by itself, and sends the
+ * header of that answer twice: its state machine goes on after the error. Its log message comes
+ * before it sends, so the request is refused here first; the library then finds the socket shut
+ * down. Nothing is logged: messages hold what clients sent.
+ */
+static void on_library_message(void *arg, const char *fmt, va_list ap) PRINTF(2, 0);
+
+static void on_library_message(void *arg, const char *fmt, va_list ap)
+{
+    struct http_server *server = arg;
+
+    (void)fmt;
+    (void)ap;
+    for (struct http_conn *conn = server->conns; conn; conn = conn->next) {
+        struct http_refusal refusal;
+        struct http_head head;
+
+        if (!conn->request || conn->request->phase != HTTP_PHASE_HEAD)
+            continue;
+        /* bytes is known once all headers were read: then it is this one that is looked at. */
+        http_request_read_head(conn->request, &head);
+        if (head.bytes > 0 && http_check_framing(&head, &server->self, &refusal))
+            http_request_refuse_raw(conn->request, &refusal);
+    }
+}
+
+/* ---- connections ---- */
+
+static struct http_conn *conn_new(struct http_server *server, struct MHD_Connection *connection)
+{
+    struct http_conn *conn = xcalloc(1, sizeof(*conn));
+
+    *conn = (struct http_conn){
+        .server = server,
+        .next = server->conns,
+        .back = &server->conns,
+        .connection = connection,
+        .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+    };
+    if (conn->next)
+        conn->next->back = &conn->next;
+    server->conns = conn;
+    return conn;
+}
+
+static void conn_closed(struct http_conn *conn)
+{
+    int unread = 0;
+
+    if (conn->lingers || (ioctl(conn->fd, FIONREAD, &unread) == 0 && unread > 0)) {
+        int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
+
+        if (fd >= 0)
+            slow_close_add(conn->server->closer, fd);
+    }
+    conn->server->has_closed_some = 1;
+    *conn->back = conn->next;
+    if (conn->next)
+        conn->next->back = conn->back;
+    free(conn);
+}
+
+static void on_connection(void *arg, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    switch (what) {
+    case MHD_CONNECTION_NOTIFY_STARTED: *slot = conn_new(arg, connection); break;
+    case MHD_CONNECTION_NOTIFY_CLOSED: conn_closed(TAKE(*slot)); break;
+    }
+}
+
+/* ---- the loop ---- */
+
+static void resume_answered(struct http_server *server)
+{
+    while (server->answered) {
+        struct http_request *request = server->answered;
+
+        server->answered = request->next_answered;
+        MHD_resume_connection(request->conn->connection);
+    }
+}
+
+static void schedule(struct http_server *server)
+{
+    unsigned long long wait_ms = 0;
+
+    /* At its limit of connections the library stops listening, and looks again only when it is
+     * run: after a connection has closed that must not wait for the next event. */
+    if (server->has_closed_some)
+        loop_post(server->loop, &server->post, run, server);
+    else if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
+        loop_timer_stop(server->loop, &server->timer);
+    else if (wait_ms == 0)
+        loop_post(server->loop, &server->post, run, server);
+    else
+        loop_timer_start(server->loop, &server->timer, (int64_t)wait_ms, run, server);
+}
+
+static void run(void *arg)
+{
+    struct http_server *server = arg;
+
+    resume_answered(server);
+    server->has_closed_some = 0;
+    server->is_running = 1;
+    (void)MHD_run(server->daemon);
+    server->is_running = 0;
+    schedule(server);
+    if (server->is_draining && server->open_n == 0 && server->on_idle)
+        TAKE(server->on_idle)(server->idle_arg); /* last: it may free the server */
+}
+
+static void on_events(void *arg, unsigned events)
+{
+    (void)events;
+    run(arg);
+}
+
+void http_server_answered(struct http_server *server, struct http_request *request)
+{
+    request->next_answered = server->answered;
+    server->answered = request;
+    loop_post(server->loop, &server->post, run, server);
+}
+
+int http_server_is_draining(const struct http_server *server)
+{
+    return server->is_draining;
+}
+
+/* ---- life ---- */
+
+static enum err_code read_address(const struct http_server_config *config,
+                                  struct sockaddr_storage *ret_address, socklen_t *ret_len,
+                                  struct err *err)
+{
+    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(config->port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(config->port) };
+
+    if (inet_pton(AF_INET, config->host, &v4.sin_addr) == 1) {
+        memcpy(ret_address, &v4, sizeof(v4));
+        *ret_len = sizeof(v4);
+    } else if (inet_pton(AF_INET6, config->host, &v6.sin6_addr) == 1) {
+        memcpy(ret_address, &v6, sizeof(v6));
+        *ret_len = sizeof(v6);
+    } else {
+        return err_set(err, ERR_INVALID,
+                       "'%s' is not an IP address to listen on; write one, like 127.0.0.1",
+                       config->host);
+    }
+    return ERR_NONE;
+}
+
+static enum err_code listen_failed(const struct http_server_config *config, int errnum,
+                                   struct err *err)
+{
+    char reason[96];
+
+    if (errnum == EADDRINUSE)
+        (void)err_set(err, ERR_UNAVAILABLE,
+                      "address %s port %u is in use: stop the program that has it, or listen on "
+                      "another port",
+                      config->host, (unsigned)config->port);
+    else
+        (void)err_set(err, ERR_UNAVAILABLE, "cannot listen on %s port %u: %s", config->host,
+                      (unsigned)config->port, strerror_r(errnum, reason, sizeof(reason)));
+    err->sys = errnum;
+    return err->code;
+}
+
+static void fd_close(const int *fd)
+{
+    if (*fd >= 0)
+        (void)close(*fd);
+}
+
+static enum err_code open_listener(int *ret_fd, uint16_t *ret_port,
+                                   const struct http_server_config *config, struct err *err)
+{
+    struct sockaddr_storage address = { 0 };
+    socklen_t len = 0;
+    int on = 1;
+
+    if (read_address(config, &address, &len, err))
+        return err->code;
+    CLEANUP(fd_close)
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+        bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return listen_failed(config, errno, err);
+    *ret_port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
+                                                   : ((struct sockaddr_in6 *)&address)->sin6_port);
+    *ret_fd = fd;
+    fd = -1;
+    return ERR_NONE;
+}
+
+_Noreturn static void on_panic(void *arg, const char *file, unsigned line, const char *reason)
+{
+    (void)arg;
+    assert_failed(reason ? reason : "libmicrohttpd gave up", file, (int)line);
+}
+
+static struct MHD_Daemon *start_daemon(struct http_server *server, int fd,
+                                       const struct http_server_config *config)
+{
+    unsigned idle_s = (unsigned)((config->idle_timeout_ms + 999) / 1000);
+
+    MHD_set_panic_func(on_panic, NULL);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
+        server, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server, MHD_OPTION_LISTEN_SOCKET,
+        fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_STEP_BYTES, MHD_OPTION_END);
+}
+
+enum err_code http_server_new(struct http_server **ret_server, struct loop *loop,
+                              const struct http_server_config *config, struct err *err)
+{
+    uint16_t port = 0;
+    int fd = -1;
+
+    ASSERT(config->on_request && config->body_bytes_max > 0 && config->connections_max > 0 &&
+           config->idle_timeout_ms > 0);
+    if (open_listener(&fd, &port, config, err))
+        return err->code;
+    struct http_server *server = xcalloc(1, sizeof(*server));
+
+    server->loop = loop;
+    server->on_request = config->on_request;
+    server->arg = config->arg;
+    (void)snprintf(server->host, sizeof(server->host), "%s", config->host);
+    server->self = (struct http_self){ server->host, port, config->body_bytes_max };
+    server->daemon = start_daemon(server, fd, config);
+    if (!server->daemon) {
+        (void)close(fd);
+        free(server);
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the HTTP server cannot start on %s port %u: out of descriptors or memory",
+                       config->host, (unsigned)port);
+    }
+    server->closer = slow_close_new(loop);
+    server->watch =
+        loop_fd_start(loop, MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+                      LOOP_READ, on_events, server);
+    loop_post(loop, &server->post, run, server); /* the library listens from its first run on */
+    *ret_server = server;
+    return ERR_NONE;
+}
+
+uint16_t http_server_port(const struct http_server *server)
+{
+    return server->self.port;
+}
+
+static void drain(void *arg)
+{
+    struct http_server *server = arg;
+    int fd = MHD_quiesce_daemon(server->daemon);
+
+    if (fd >= 0)
+        (void)close(fd);
+    /* The library sees the end of a connection that nothing more can come from, and closes it. */
+    for (struct http_conn *conn = server->conns; conn; conn = conn->next)
+        if (!conn->request || conn->request->phase == HTTP_PHASE_HEAD)
+            (void)shutdown(conn->fd, SHUT_RD);
+    run(server);
+}
+
+void http_server_drain(struct http_server *server, loop_fn *on_idle, void *arg)
+{
+    ASSERT(!server->is_draining);
+    server->is_draining = 1;
+    server->on_idle = on_idle;
+    server->idle_arg = arg;
+    loop_post_cancel(server->loop, &server->post);
+    loop_post(server->loop, &server->post, drain, server);
+}
+
+void http_server_free(struct http_server *server)
+{
+    if (!server)
+        return;
+    ASSERT(!server->is_running);
+    server->is_closing = 1;
+    server->answered = NULL;
+    /* The library must not be stopped while a connection is suspended: resumed, each gets its
+     * answer if it has one, or is closed. */
+    for (struct http_conn *conn = server->conns; conn; conn = conn->next)
+        if (conn->request && conn->request->is_suspended)
+            MHD_resume_connection(conn->connection);
+    (void)MHD_run(server->daemon);
+    loop_fd_stop(server->watch);
+    loop_timer_stop(server->loop, &server->timer);
+    loop_post_cancel(server->loop, &server->post);
+    MHD_stop_daemon(server->daemon);
+    ASSERT(!server->conns && server->open_n == 0);
+    slow_close_free(server->closer);
+    free(server);
+}
