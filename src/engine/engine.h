@@ -1,0 +1,117 @@
+/*
+ * engine.h - the shell round the core: ticks sessions, commits, and carries out.
+ *
+ * Promise: what a request changed is durable when its done runs with ERR_NONE. Commands are
+ * carried out after the commit that recorded them. After a crash, engine_start() takes up
+ * every session where its journal stands.
+ *
+ * Ownership: the engine borrows everything in struct engine_deps; it must outlive the engine. The
+ * caller owns *request and all it points to until done has run.
+ *
+ * Threads: every call belongs to the loop's thread.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "base/id.h"
+#include "config/config.h"
+#include "loop/loop.h"
+#include "model/model.h"
+#include "queue/queue.h"
+#include "store/store.h"
+#include "tool/tool.h"
+
+struct engine;
+
+struct engine_deps {
+    struct loop *loop;
+    struct store *store;
+    const struct config *config;
+    struct model_client *models[PROVIDER_COUNT];
+    const struct model_format *formats[PROVIDER_COUNT];
+    struct tool_runner *exec;
+    struct tool_runner *builtin;
+    uint64_t random_seed; /* 0: from the kernel */
+    const char *name;     /* of this worker, for people: "host:pid" */
+
+    /* After each commit of a session, with its last seq: for whoever waits for events. */
+    void (*on_commit)(void *arg, struct slice session, uint32_t seq);
+    /* A turn has ended: one log line. */
+    void (*on_ended)(void *arg, const struct store_session *row, struct slice code,
+                     struct slice message);
+    /* The engine cannot go on (a lost epoch, a corrupt store): the process must end. */
+    void (*on_fatal)(void *arg, const struct err *err);
+    void *arg;
+};
+
+struct engine *engine_new(const struct engine_deps *deps);
+
+/*
+ * Registers the worker, stores the agents' revisions, and takes up what a former process left.
+ * done runs when new work is welcome; recovery goes on beside it. err.code tells the outcome.
+ */
+typedef void engine_started_fn(void *arg, const struct err *err);
+void engine_start(struct engine *engine, engine_started_fn *done, void *arg);
+
+/*
+ * Begins nothing new, gives calls in flight grace_ms to end, then interrupts them (`by: drain`),
+ * and leaves every session to the next process. done runs when nothing of it is in flight any more.
+ */
+void engine_drain(struct engine *engine, int64_t grace_ms, loop_fn *done, void *arg);
+
+/* Frees everything, at any moment; completions of what was in flight must no longer come. */
+void engine_free(struct engine *engine); /* NULL-safe */
+
+/* ---- changes to sessions ---- */
+enum engine_request_kind {
+    ENGINE_CREATE,
+    ENGINE_MESSAGE,
+    ENGINE_CANCEL,
+    ENGINE_PAUSE,
+    ENGINE_RESUME,
+    ENGINE_RETRY,
+    ENGINE_REQUEST_KIND_COUNT
+};
+
+struct engine_request {
+    enum engine_request_kind kind;
+    struct slice session;  /* all but CREATE */
+    struct slice agent;    /* CREATE */
+    struct slice text;     /* CREATE: input; MESSAGE: content; CANCEL, PAUSE, ...: reason */
+    struct slice context;  /* CREATE: a JSON object, or empty */
+    struct slice metadata; /* CREATE: a JSON object of strings, or empty */
+    struct spend budget;   /* CREATE, RETRY: ceilings; 0: the agent's */
+    struct slice by;       /* who asks, for the journal */
+    struct store_idempotency idempotency; /* tenant, route, key, body_hash; the key may be empty */
+
+    /*
+     * Out. ERR_NOT_FOUND (no such session or agent), ERR_INVALID (this request is wrong),
+     * ERR_CONFLICT (the session is in no state for it), ERR_LIMIT (shutting down),
+     * ERR_UNAVAILABLE (the store refuses: nothing happened), ERR_TIMEOUT (outcome unknown).
+     */
+    struct err err;
+    const char *code; /* a stable word for the problem: "unknown_agent", ...; NULL if none */
+    struct id id;     /* the session */
+    int is_replay;    /* an Idempotency-Key that was seen before: nothing new was done */
+    uint32_t seq;     /* of the event that was recorded */
+    void (*done)(struct engine_request *request, void *arg);
+    void *arg;
+};
+
+void engine_submit(struct engine *engine, struct engine_request *request);
+
+struct engine_stats {
+    size_t sessions_live; /* in memory */
+    size_t model_calls;   /* in flight */
+    size_t tool_runs;     /* running */
+    size_t tool_waiting;  /* waiting for a place to run */
+    size_t ready;         /* sessions that wait for a permit */
+    uint64_t ticks;
+    uint64_t ended;
+    uint64_t recovered;
+    uint64_t late; /* answers that nobody waited for */
+};
+
+struct engine_stats engine_stats(const struct engine *engine);
+
+#endif
