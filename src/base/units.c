@@ -48,7 +48,7 @@ static enum err_code refuse(const struct scale *scale, struct slice text, const 
                             struct err *err)
 {
     enum { QUOTED_MAX = 32, VISIBLE_BYTES_MAX = 10 }; /* each byte may become \u{10ffff} */
-    CLEANUP(buf_release) struct buf shown = { .max = QUOTED_MAX * VISIBLE_BYTES_MAX };
+    CLEANUP(buf_release) struct buf shown = { .max = (size_t)QUOTED_MAX * VISIBLE_BYTES_MAX };
 
     utf8_put_visible(&shown, utf8_prefix(text, QUOTED_MAX), 0);
     return err_set(err, ERR_INVALID, "'%s' is no %s: %s", buf_cstr(&shown), scale->noun, why);
@@ -108,7 +108,7 @@ static enum err_code read_quantity(uint64_t *ret_value, const struct scale *scal
 
 enum err_code units_duration_ms(int64_t *ret_ms, struct slice text, struct err *err)
 {
-    uint64_t ms;
+    uint64_t ms = 0;
 
     if (read_quantity(&ms, &durations, text, err))
         return err->code;

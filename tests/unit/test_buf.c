@@ -13,7 +13,8 @@ static void appends_keep_a_zero_at_the_end(void **state)
     buf_put(&buf, (struct slice){ "\0x", 2 });
     buf_putf(&buf, "%d-%s", 42, "two");
     assert_int_equal(buf.len, 3 + 2 + 6);
-    assert_memory_equal(buf.data, "one\0x42-two", 12);
+    assert_string_equal(buf.data, "one"); /* and after the zero byte */
+    assert_string_equal(buf.data + 4, "x42-two");
     buf_cut(&buf, 3);
     assert_string_equal(buf_cstr(&buf), "one");
     buf_clear(&buf);

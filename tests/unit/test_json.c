@@ -195,7 +195,7 @@ static void brackets_in_strings_are_not_depth(void **state)
 
     (void)state;
     memset(text + 4, '[', MANY);
-    memcpy(text + 4 + MANY, "\\\\\",[[]]]", 9);
+    (void)snprintf(text + 4 + MANY, 16, "%s", "\\\\\",[[]]]");
     json_free(read_ok(slice_of(text)));
 }
 

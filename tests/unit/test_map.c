@@ -60,7 +60,7 @@ static void agrees_with_an_array_over_random_work(void **state)
     for (int step = 0; step < STEPS; step++) {
         uint64_t i = random_below(&random, KEYS);
         char text[24];
-        int is_text = i % 2;
+        int is_text = (i & 1) != 0;
         struct slice key = { text, (size_t)snprintf(text, sizeof(text), "key %u", (unsigned)i) };
         void *value = random_below(&random, 3) ? &values[random_below(&random, 4)] : NULL;
         void *former;
