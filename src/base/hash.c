@@ -1,10 +1,9 @@
 #include "base/hash.h"
 
-#include <errno.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
-#include <sys/random.h>
 
+#include "base/random.h"
 #include "base/siphash.h"
 
 struct sha256 sha256_of(struct slice bytes)
@@ -35,12 +34,7 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 
 static void draw_key(void)
 {
-    ssize_t got;
-
-    do {
-        got = getrandom(&key, sizeof(key), 0);
-    } while (got < 0 && errno == EINTR);
-    ASSERT(got == (ssize_t)sizeof(key));
+    random_bytes(&key, sizeof(key));
 }
 
 uint64_t hash_bytes(struct slice bytes)

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "base/bits.h"
 #include "base/hash.h"
 
 enum { CAP_MIN = 16 };
@@ -38,14 +39,10 @@ static struct key key_of_bytes(struct slice key)
     return (struct key){ hash_bytes(key), key.len > 0 ? key.ptr : "", key.len };
 }
 
-/* The finaliser of splitmix64. Numbers are our own (descriptors, row ids), so no secret key. */
+/* Numbers are our own (descriptors, row ids), so they need no secret key. */
 static struct key key_of_number(uint64_t number)
 {
-    uint64_t z = number + 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (struct key){ z ^ (z >> 31), NULL, number };
+    return (struct key){ bits_mix(number), NULL, number };
 }
 
 static int is_key(const struct entry *entry, const struct key *key)

@@ -1,13 +1,10 @@
 #include "base/siphash.h"
 
+#include "base/bits.h"
+
 struct sip {
     uint64_t v0, v1, v2, v3;
 };
-
-static uint64_t rotl(uint64_t x, int k)
-{
-    return (x << k) | (x >> (64 - k));
-}
 
 /* Up to 8 bytes, the first in the lowest place, whatever the machine's order. */
 static uint64_t load_le(const unsigned char *p, size_t len)
@@ -23,15 +20,15 @@ static void rounds(struct sip *s, int count)
 {
     while (count-- > 0) {
         s->v0 += s->v1;
-        s->v1 = rotl(s->v1, 13) ^ s->v0;
-        s->v0 = rotl(s->v0, 32);
+        s->v1 = bits_rotl(s->v1, 13) ^ s->v0;
+        s->v0 = bits_rotl(s->v0, 32);
         s->v2 += s->v3;
-        s->v3 = rotl(s->v3, 16) ^ s->v2;
+        s->v3 = bits_rotl(s->v3, 16) ^ s->v2;
         s->v0 += s->v3;
-        s->v3 = rotl(s->v3, 21) ^ s->v0;
+        s->v3 = bits_rotl(s->v3, 21) ^ s->v0;
         s->v2 += s->v1;
-        s->v1 = rotl(s->v1, 17) ^ s->v2;
-        s->v2 = rotl(s->v2, 32);
+        s->v1 = bits_rotl(s->v1, 17) ^ s->v2;
+        s->v2 = bits_rotl(s->v2, 32);
     }
 }
 

@@ -87,13 +87,12 @@ int64_t loop_wait_ms(const struct loop *loop)
 int loop_step(struct loop *loop)
 {
     int did_any = 0;
-    int turns = 0;
 
     ASSERT(!loop->uv);
-    do {
-        ASSERT(turns++ < STEP_TURNS_MAX);
+    for (int turns = 0; turns == 0 || loop_wait_ms(loop) == 0; turns++) {
+        ASSERT(turns < STEP_TURNS_MAX);
         did_any |= loop_finish_turn(loop) > 0;
-    } while (loop_wait_ms(loop) == 0);
+    }
     return did_any;
 }
 

@@ -37,8 +37,22 @@ void posts_cancel(struct posts *posts, struct loop_post *post)
 {
     if (!post->is_queued)
         return;
-    ASSERT(unlink_from(&posts->waiting, post) || unlink_from(&posts->running, post));
+    int was_there = unlink_from(&posts->waiting, post) || unlink_from(&posts->running, post);
+
+    ASSERT(was_there);
     post->is_queued = 0;
+}
+
+static struct loop_post *pop(struct post_list *list)
+{
+    struct loop_post *post = list->first;
+
+    if (post) {
+        list->first = post->next;
+        list->last = list->first ? list->last : NULL;
+        post->is_queued = 0;
+    }
+    return post;
 }
 
 int posts_any(const struct posts *posts)
@@ -53,10 +67,7 @@ size_t posts_run(struct posts *posts)
     ASSERT(!posts->running.first);
     posts->running = posts->waiting;
     posts->waiting = (struct post_list){ 0 };
-    for (struct loop_post *post; (post = posts->running.first); ran++) {
-        ASSERT(unlink_from(&posts->running, post));
-        post->is_queued = 0;
+    for (struct loop_post *post; (post = pop(&posts->running)); ran++)
         post->fn(post->arg);
-    }
     return ran;
 }

@@ -74,6 +74,19 @@ static void the_kernel_seeds_differ(void **state)
     assert_true(unit_dies(below_nothing, NULL));
 }
 
+static void kernel_bytes_fill_what_they_are_given(void **state)
+{
+    unsigned char bytes[RANDOM_BYTES_MAX + 1] = { 0 };
+    unsigned seen = 0;
+
+    (void)state;
+    random_bytes(bytes, RANDOM_BYTES_MAX);
+    for (size_t i = 0; i < RANDOM_BYTES_MAX; i++)
+        seen += bytes[i] != 0;
+    assert_in_range(seen, 200, RANDOM_BYTES_MAX); /* 255 in 256 are not 0 */
+    assert_int_equal(bytes[RANDOM_BYTES_MAX], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +94,7 @@ int main(void)
         cmocka_unit_test(a_seed_repeats),
         cmocka_unit_test(below_stays_below_and_reaches_all),
         cmocka_unit_test(the_kernel_seeds_differ),
+        cmocka_unit_test(kernel_bytes_fill_what_they_are_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
