@@ -42,8 +42,16 @@ enum model_error {
 };
 
 int model_error_is_retryable(enum model_error error);
-int model_error_may_have_cost(enum model_error error); /* it may have reached the provider */
-const char *model_error_name(enum model_error error);  /* "rate_limited", "unauthorized", ... */
+/*
+ * The provider may have generated something, so the reservation stays spent. What it refused before
+ * it generated (any 4xx, overload) costs nothing.
+ */
+int model_error_may_have_cost(enum model_error error);
+const char *model_error_name(enum model_error error);   /* "rate_limited", "unauthorized", ... */
+const char *model_error_advice(enum model_error error); /* what a person can do; "" for MODEL_OK */
+
+/* What an HTTP status of a provider stands for, its body unseen. 2xx is MODEL_OK. */
+enum model_error model_error_of_status(int status);
 
 /* A tool as the model is told of it. */
 struct model_tool {
@@ -97,13 +105,17 @@ struct model_call {
     void *client_slot;
 };
 
-/* How one provider's messages are written. Pure; every member is mandatory. */
+/*
+ * How one provider's messages are written. Pure; every member is mandatory. Each puts the comma
+ * before itself where the wire has messages already. A text takes up to 6 bytes a byte, and each
+ * call of these (put_tools: each tool) up to 128 bytes more: the caller sizes the buf.
+ */
 struct model_format {
     const char *name; /* "openai" */
     void (*put_user)(struct buf *wire, struct slice text);
     void (*put_tool_result)(struct buf *wire, struct slice call_id, struct slice output,
                             int is_error);
-    void (*put_tools)(struct buf *tools, const struct model_tool *at, size_t n);
+    void (*put_tools)(struct buf *tools, const struct model_tool *at, size_t n); /* n 0: nothing */
 };
 
 /* Every member is mandatory. */
