@@ -50,18 +50,18 @@ static void read_peer(struct http_request *request)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->conn->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct sockaddr_storage address = { 0 };
-    const void *ip = &((struct sockaddr_in *)&address)->sin_addr;
-    size_t size = sizeof(struct sockaddr_in);
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 
     if (!info || !info->client_addr)
         return;
-    if (info->client_addr->sa_family == AF_INET6) {
-        ip = &((struct sockaddr_in6 *)&address)->sin6_addr;
-        size = sizeof(struct sockaddr_in6);
+    if (info->client_addr->sa_family == AF_INET) {
+        memcpy(&v4, info->client_addr, sizeof(v4));
+        (void)inet_ntop(AF_INET, &v4.sin_addr, request->peer, sizeof(request->peer));
+    } else {
+        memcpy(&v6, info->client_addr, sizeof(v6));
+        (void)inet_ntop(AF_INET6, &v6.sin6_addr, request->peer, sizeof(request->peer));
     }
-    memcpy(&address, info->client_addr, size);
-    (void)inet_ntop(address.ss_family, ip, request->peer, sizeof(request->peer));
 }
 
 void http_request_begin(struct http_request *request, const char *method, const char *version,
@@ -132,16 +132,20 @@ const char *http_request_peer(const struct http_request *request)
 /* A header that cannot be sent is our bug: what comes from outside goes into bodies. */
 static void put_header(struct MHD_Response *response, const char *name, const char *value)
 {
-    ASSERT(MHD_add_response_header(response, name, value) == MHD_YES);
+    enum MHD_Result result = MHD_add_response_header(response, name, value);
+
+    ASSERT(result == MHD_YES);
 }
 
 static struct MHD_Response *make_response(const char *content_type, struct slice body,
                                           const char *const *extra, int closes)
 {
-    /* The cast is the library's: MUST_COPY reads only. */
+    size_t len = content_type ? body.len : 0;
+    char *copy = xrealloc(NULL, len + 1);
+
+    memcpy(copy, len > 0 ? body.ptr : "", len);
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(content_type ? body.len : 0, (void *)(uintptr_t)body.ptr,
-                                        MHD_RESPMEM_MUST_COPY);
+        MHD_create_response_from_buffer(len, copy, MHD_RESPMEM_MUST_FREE);
     int has_cache_control = 0;
 
     ASSERT(response);

@@ -11,6 +11,7 @@
 
 #include <microhttpd.h>
 
+#include "base/list.h"
 #include "net/http_check.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
@@ -25,8 +26,7 @@ enum http_phase {
 /* A connection, as long as libmicrohttpd knows it. */
 struct http_conn {
     struct http_server *server;
-    struct http_conn *next;
-    struct http_conn **back;
+    struct link link;
     struct MHD_Connection *connection;
     struct http_request *request; /* the one being read or answered, or NULL */
     int fd;

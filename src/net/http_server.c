@@ -40,7 +40,7 @@ struct http_server {
     struct loop_timer timer;
     struct loop_post post;
     struct slow_close *closer;
-    struct http_conn *conns;
+    struct list conns;
     struct http_request *answered; /* suspended, with their answer */
     unsigned open_n;               /* requests whose headers were taken */
     int is_running;                /* inside libmicrohttpd */
@@ -91,6 +91,7 @@ static enum MHD_Result give_response(struct http_request *request)
     return result;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the parameters are libmicrohttpd's */
 static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, const char *url,
                                  const char *method, const char *version, const char *data,
                                  size_t *data_len, void **slot)
@@ -160,7 +161,8 @@ static void on_library_message(void *arg, const char *fmt, va_list ap)
 
     (void)fmt;
     (void)ap;
-    for (struct http_conn *conn = server->conns; conn; conn = conn->next) {
+    for (struct link *at = list_first(&server->conns); at; at = at->next) {
+        struct http_conn *conn = CONTAINER_OF(at, struct http_conn, link);
         struct http_refusal refusal;
         struct http_head head;
 
@@ -181,14 +183,10 @@ static struct http_conn *conn_new(struct http_server *server, struct MHD_Connect
 
     *conn = (struct http_conn){
         .server = server,
-        .next = server->conns,
-        .back = &server->conns,
         .connection = connection,
         .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
     };
-    if (conn->next)
-        conn->next->back = &conn->next;
-    server->conns = conn;
+    list_add(&server->conns, &conn->link);
     return conn;
 }
 
@@ -203,9 +201,7 @@ static void conn_closed(struct http_conn *conn)
             slow_close_add(conn->server->closer, fd);
     }
     conn->server->has_closed_some = 1;
-    *conn->back = conn->next;
-    if (conn->next)
-        conn->next->back = conn->back;
+    list_remove(&conn->server->conns, &conn->link);
     free(conn);
 }
 
@@ -233,17 +229,16 @@ static void resume_answered(struct http_server *server)
 static void schedule(struct http_server *server)
 {
     unsigned long long wait_ms = 0;
+    int has_wait = MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES;
 
     /* At its limit of connections the library stops listening, and looks again only when it is
      * run: after a connection has closed that must not wait for the next event. */
-    if (server->has_closed_some)
+    if (server->has_closed_some || (has_wait && wait_ms == 0))
         loop_post(server->loop, &server->post, run, server);
-    else if (MHD_get_timeout(server->daemon, &wait_ms) != MHD_YES)
-        loop_timer_stop(server->loop, &server->timer);
-    else if (wait_ms == 0)
-        loop_post(server->loop, &server->post, run, server);
-    else
+    else if (has_wait)
         loop_timer_start(server->loop, &server->timer, (int64_t)wait_ms, run, server);
+    else
+        loop_timer_stop(server->loop, &server->timer);
 }
 
 static void run(void *arg)
@@ -280,25 +275,30 @@ int http_server_is_draining(const struct http_server *server)
 
 /* ---- life ---- */
 
-static enum err_code read_address(const struct http_server_config *config,
-                                  struct sockaddr_storage *ret_address, socklen_t *ret_len,
-                                  struct err *err)
-{
-    struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(config->port) };
-    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(config->port) };
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
 
-    if (inet_pton(AF_INET, config->host, &v4.sin_addr) == 1) {
-        memcpy(ret_address, &v4, sizeof(v4));
-        *ret_len = sizeof(v4);
-    } else if (inet_pton(AF_INET6, config->host, &v6.sin6_addr) == 1) {
-        memcpy(ret_address, &v6, sizeof(v6));
-        *ret_len = sizeof(v6);
-    } else {
-        return err_set(err, ERR_INVALID,
-                       "'%s' is not an IP address to listen on; write one, like 127.0.0.1",
-                       config->host);
+static enum err_code read_address(const struct http_server_config *config,
+                                  union address *ret_address, struct err *err)
+{
+    union address address = { .v6 = { .sin6_family = AF_INET6 } };
+
+    if (inet_pton(AF_INET6, config->host, &address.v6.sin6_addr) == 1) {
+        address.v6.sin6_port = htons(config->port);
+        *ret_address = address;
+        return ERR_NONE;
     }
-    return ERR_NONE;
+    address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(config->port) };
+    if (inet_pton(AF_INET, config->host, &address.v4.sin_addr) == 1) {
+        *ret_address = address;
+        return ERR_NONE;
+    }
+    return err_set(err, ERR_INVALID,
+                   "'%s' is not an IP address to listen on; write one, like 127.0.0.1",
+                   config->host);
 }
 
 static enum err_code listen_failed(const struct http_server_config *config, int errnum,
@@ -324,26 +324,33 @@ static void fd_close(const int *fd)
         (void)close(*fd);
 }
 
+static int fd_take(int *fd)
+{
+    int taken = *fd;
+
+    *fd = -1;
+    return taken;
+}
+
 static enum err_code open_listener(int *ret_fd, uint16_t *ret_port,
                                    const struct http_server_config *config, struct err *err)
 {
-    struct sockaddr_storage address = { 0 };
-    socklen_t len = 0;
+    union address address = { 0 };
+    socklen_t len = sizeof(address);
     int on = 1;
 
-    if (read_address(config, &address, &len, err))
+    if (read_address(config, &address, err))
         return err->code;
     CLEANUP(fd_close)
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        bind(fd, &address.any, sizeof(address)) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
+        getsockname(fd, &address.any, &len) != 0)
         return listen_failed(config, errno, err);
-    *ret_port = ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
-                                                   : ((struct sockaddr_in6 *)&address)->sin6_port);
-    *ret_fd = fd;
-    fd = -1;
+    *ret_port =
+        ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
+    *ret_fd = fd_take(&fd);
     return ERR_NONE;
 }
 
@@ -416,9 +423,12 @@ static void drain(void *arg)
     if (fd >= 0)
         (void)close(fd);
     /* The library sees the end of a connection that nothing more can come from, and closes it. */
-    for (struct http_conn *conn = server->conns; conn; conn = conn->next)
+    for (struct link *at = list_first(&server->conns); at; at = at->next) {
+        struct http_conn *conn = CONTAINER_OF(at, struct http_conn, link);
+
         if (!conn->request || conn->request->phase == HTTP_PHASE_HEAD)
             (void)shutdown(conn->fd, SHUT_RD);
+    }
     run(server);
 }
 
@@ -441,15 +451,18 @@ void http_server_free(struct http_server *server)
     server->answered = NULL;
     /* The library must not be stopped while a connection is suspended: resumed, each gets its
      * answer if it has one, or is closed. */
-    for (struct http_conn *conn = server->conns; conn; conn = conn->next)
+    for (struct link *at = list_first(&server->conns); at; at = at->next) {
+        struct http_conn *conn = CONTAINER_OF(at, struct http_conn, link);
+
         if (conn->request && conn->request->is_suspended)
             MHD_resume_connection(conn->connection);
+    }
     (void)MHD_run(server->daemon);
     loop_fd_stop(server->watch);
     loop_timer_stop(server->loop, &server->timer);
     loop_post_cancel(server->loop, &server->post);
     MHD_stop_daemon(server->daemon);
-    ASSERT(!server->conns && server->open_n == 0);
+    ASSERT(!list_first(&server->conns) && server->open_n == 0);
     slow_close_free(server->closer);
     free(server);
 }

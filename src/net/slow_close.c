@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/list.h"
+
 enum {
     SLOW_CLOSE_MS = 2000,
     SLOW_CLOSE_BYTES_MAX = 16 * 1024 * 1024,
@@ -14,8 +16,7 @@ enum {
 
 struct socket_left {
     struct slow_close *closer;
-    struct socket_left *next;
-    struct socket_left **back; /* what points to this one */
+    struct link link;
     int fd;
     struct loop_fd *watch;
     struct loop_timer timer;
@@ -24,7 +25,7 @@ struct socket_left {
 
 struct slow_close {
     struct loop *loop;
-    struct socket_left *first;
+    struct list sockets;
     unsigned n;
 };
 
@@ -41,9 +42,7 @@ static void close_socket(struct socket_left *left)
     loop_fd_stop(left->watch);
     loop_timer_stop(left->closer->loop, &left->timer);
     (void)close(left->fd);
-    *left->back = left->next;
-    if (left->next)
-        left->next->back = left->back;
+    list_remove(&left->closer->sockets, &left->link);
     left->closer->n--;
     free(left);
 }
@@ -78,14 +77,10 @@ void slow_close_add(struct slow_close *closer, int fd)
 
     *left = (struct socket_left){
         .closer = closer,
-        .next = closer->first,
-        .back = &closer->first,
         .fd = fd,
         .bytes_left = SLOW_CLOSE_BYTES_MAX,
     };
-    if (left->next)
-        left->next->back = &left->next;
-    closer->first = left;
+    list_add(&closer->sockets, &left->link);
     closer->n++;
     left->watch = loop_fd_start(closer->loop, fd, LOOP_READ, on_readable, left);
     loop_timer_start(closer->loop, &left->timer, SLOW_CLOSE_MS, on_late, left);
@@ -95,7 +90,9 @@ void slow_close_free(struct slow_close *closer)
 {
     if (!closer)
         return;
-    while (closer->first)
-        close_socket(closer->first);
+    for (struct link *at = list_first(&closer->sockets), *next; at; at = next) {
+        next = at->next;
+        close_socket(CONTAINER_OF(at, struct socket_left, link));
+    }
     free(closer);
 }

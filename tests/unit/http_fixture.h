@@ -36,7 +36,7 @@ static inline void put_query(struct buf *buf, struct http_request *request)
 /* Says back what it was asked: "POST /path [name=value] <body> x". */
 static inline void answer(struct http_request *request)
 {
-    CLEANUP(buf_release) struct buf buf = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf buf = { .max = 65536 };
     const char *extra[] = { "X-Test", "yes", NULL };
     struct slice x = http_request_header(request, "x-mark");
 

@@ -188,7 +188,7 @@ static inline int raw_status(const struct raw *raw, int n)
 
     for (at = strstr(at, "HTTP/1.1 "); at && n > 1; n--)
         at = strstr(at + 1, "HTTP/1.1 ");
-    return at ? atoi(at + 9) : 0;
+    return at ? (int)strtol(at + 9, NULL, 10) : 0;
 }
 
 static inline int raw_heard(const struct raw *raw, const char *text)

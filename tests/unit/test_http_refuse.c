@@ -147,7 +147,7 @@ static void put_body(struct buf *buf, size_t n)
 
 static void a_body_up_to_the_limit_is_taken(void **state)
 {
-    CLEANUP(buf_release) struct buf request = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf request = { .max = 65536 };
 
     buf_putf(&request, "POST /x HTTP/1.1\r\n" HOST CLOSE "Content-Length: %d\r\n\r\n", BODY_MAX);
     put_body(&request, BODY_MAX);
