@@ -90,7 +90,10 @@ enum call_type {
 /* What becomes of an approval that nobody gives. */
 enum expiry_action { EXPIRY_REJECT, EXPIRY_FAIL, EXPIRY_ESCALATE, EXPIRY_ACTION_COUNT };
 
-enum { SESSION_CALLS_MAX = 32 };
+enum {
+    SESSION_CALLS_MAX = 32,
+    SESSION_EVENTS_MAX = 1 << 26, /* of one journal: no counter of a session can overflow */
+};
 
 /* One tool call of a model's answer, as it was when the answer was recorded. */
 struct call_decl {
@@ -157,6 +160,7 @@ struct session_event {
         } tool_failed;
         struct {
             int64_t reconcile_at_ms; /* 0: there is no reconcile command, a person decides */
+            uint8_t counts;          /* toward poison, as in `interrupted` */
         } tool_in_doubt;
         struct {
             enum reconcile_outcome outcome;

@@ -1,3 +1,4 @@
+/* event_check.c - the range of every value of an event, whatever the state of its session. */
 #include "core/session_internal.h"
 
 static int time_is_sane(int64_t ms)
@@ -99,6 +100,6 @@ static int body_is_sane(const struct session_event *event)
 
 int event_is_sane(const struct session_event *event)
 {
-    return event->kind < EV_KIND_COUNT && event->seq > 0 && event->at_ms > 0 &&
-           time_is_sane(event->at_ms) && body_is_sane(event);
+    return event->kind < EV_KIND_COUNT && event->seq > 0 && event->seq <= SESSION_EVENTS_MAX &&
+           event->at_ms > 0 && time_is_sane(event->at_ms) && body_is_sane(event);
 }

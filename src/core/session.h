@@ -92,6 +92,8 @@ struct session_model {
     int64_t since_ms;      /* when it came into this phase */
     int64_t due_ms;        /* MODEL_BACKOFF: when it is wanted again; MODEL_RUNNING: its deadline */
     struct spend reserved; /* MODEL_RUNNING */
+    uint32_t missed;     /* messages that came between its attempts: the first has not seen them */
+    uint32_t missed_seq; /* the first of them */
 };
 
 struct session_call {

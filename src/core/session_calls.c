@@ -50,11 +50,20 @@ static void call_withdraw(struct step *step, const struct session_call *call)
     }
 }
 
-/* Hands a call out, or holds it while the session is paused. */
+/*
+ * Paused, nothing is asked of the outside. A time and a signal ask nothing, so they are waited for
+ * all the same: a signal that comes meanwhile must find its wait.
+ */
+static int is_held(const struct session_state *state, const struct session_call *call)
+{
+    return state->is_paused && call->type != CALL_SLEEP && call->type != CALL_SIGNAL;
+}
+
+/* Hands a call out, or holds it. */
 static void call_dispatch(struct step *step, struct session_call *call)
 {
-    if (step->state->is_paused) {
-        call_move(step, call, CALL_HELD, 0);
+    if (is_held(step->state, call)) {
+        call_move(step, call, CALL_HELD, call->type == CALL_QUESTION ? call->due_ms : 0);
         return;
     }
     switch ((enum call_type)call->type) {
@@ -172,16 +181,40 @@ static void call_doubt(struct step *step, struct session_call *call, int64_t rec
     command_add(step, CMD_ASK, call->number, call->attempt);
 }
 
+/* True if this crash was the last that the session may have: poison. */
+static int crash_count(struct step *step)
+{
+    struct session_state *state = step->state;
+
+    state->crashes++;
+    if (state->limits.crashes == 0 || state->crashes < state->limits.crashes)
+        return 0;
+    turn_end(step, END_POISON);
+    return 1;
+}
+
 static enum verdict on_in_doubt(struct step *step, struct session_call *call)
 {
     if (!call->is_once || step->event->attempt != call->attempt)
         return step->event->attempt < call->attempt ? VERDICT_IGNORED : VERDICT_REJECTED;
     call_doubt(step, call, step->event->tool_in_doubt.reconcile_at_ms);
+    if (step->event->tool_in_doubt.counts)
+        (void)crash_count(step); /* somebody still finds out what happened */
     return VERDICT_MOVED;
 }
 
+/*
+ * That an earlier attempt did not happen, or that nobody knows, says nothing about the one that is
+ * in doubt now: taken for it, a doubled answer would send the call a second time.
+ */
 static enum verdict on_reconciled(struct step *step, struct session_call *call)
 {
+    uint32_t attempt = step->event->attempt;
+
+    if (attempt == 0 || attempt > call->attempt)
+        return VERDICT_REJECTED;
+    if (attempt < call->attempt && step->event->tool_reconciled.outcome != OUTCOME_HAPPENED)
+        return VERDICT_IGNORED;
     switch (step->event->tool_reconciled.outcome) {
     case OUTCOME_UNKNOWN:
         if (call->phase == CALL_PERSON)
@@ -236,6 +269,15 @@ static enum verdict on_expired(struct step *step, struct session_call *call)
     call_withdraw(step, call);
     call_close(call);
     return VERDICT_MOVED;
+}
+
+/*
+ * A wait that opened after its signal: the engine has found that one in the journal, and no other
+ * is needed. Whatever else is waited for comes as an event of its own.
+ */
+static enum verdict on_kept_signal(struct step *step, struct session_call *call)
+{
+    return call->type == CALL_SIGNAL ? on_finished(step, call) : VERDICT_REJECTED;
 }
 
 static enum verdict on_answered(struct step *step, struct session_call *call)
@@ -321,6 +363,7 @@ static call_fn *const call_moves[CALL_PHASE_COUNT][EV_KIND_COUNT] = {
         [EV_TOOL_RECONCILED]  = on_reconciled,
     },
     [CALL_WAITING] = {
+        [EV_TOOL_FINISHED]    = on_kept_signal,
         [EV_INPUT_ANSWERED]   = on_answered,
         [EV_CHILD_ENDED]      = on_child_ended,
     },
@@ -431,9 +474,8 @@ enum verdict on_interrupted(struct step *step)
     if (verdict != VERDICT_MOVED || event->interrupted.by != INTERRUPTED_CRASH ||
         !event->interrupted.counts || state->mode != SESSION_ACTIVE)
         return verdict;
-    state->crashes++;
-    if (state->limits.crashes != 0 && state->crashes >= state->limits.crashes)
-        turn_end(step, END_POISON);
+    if (crash_count(step))
+        step->commands->n = 0; /* not once more: the call that was just handed out again */
     return VERDICT_MOVED;
 }
 
@@ -443,6 +485,8 @@ static void call_end_turn(struct step *step, struct session_call *call)
 {
     enum call_phase phase = (enum call_phase)call->phase;
     int is_sent = (phase == CALL_SENT || phase == CALL_OVERDUE) && call->is_once;
+    int64_t now_ms = step->event->at_ms;
+    int64_t lease_ms = call->due_ms; /* until then whoever claimed it may still be at it */
 
     if (phase == CALL_DOUBT || phase == CALL_RECONCILE || phase == CALL_PERSON) {
         call->is_orphan = 1; /* somebody finds out what happened */
@@ -451,7 +495,7 @@ static void call_end_turn(struct step *step, struct session_call *call)
     call_withdraw(step, call);
     if (is_sent) {
         call->is_orphan = 1;
-        call_doubt(step, call, step->event->at_ms);
+        call_doubt(step, call, lease_ms > now_ms ? lease_ms : now_ms);
     } else if (phase == CALL_WAITING && call->type == CALL_CHILD) {
         call->is_orphan = 1; /* its cost is still to come */
     } else {

@@ -8,11 +8,13 @@
  *   mode end is_paused is_turn_started seq last_call turn turn_seq unread unread_seq steps crashes
  *   limits: steps wall_ms tokens nanousd crashes
  *   spent: tokens nanousd;  wall_used_ms wall_since_ms
- *   model: phase failures number attempt since_ms due_ms reserved.tokens reserved.nanousd
+ *   model: phase failures number attempt since_ms due_ms reserved.tokens reserved.nanousd missed
+ *          missed_seq
  *   the number of open calls, then of each: slot, and the members of struct session_call in order
  *   the number of unsettled attempts, then of each: call attempt charged.tokens charged.nanousd
  *
- * Reading checks every range and session_is_valid(); bytes left over are an error.
+ * Reading checks every range and session_is_valid(); bytes left over, a number in more bytes than
+ * it needs, and slots out of order are errors: a state has one stored form.
  */
 #include "core/session_internal.h"
 
@@ -97,6 +99,8 @@ static void put_model(struct writer *w, const struct session_model *model)
     put_amount(w, model->since_ms);
     put_amount(w, model->due_ms);
     put_spend(w, model->reserved);
+    put(w, model->missed);
+    put(w, model->missed_seq);
 }
 
 size_t session_encode(const struct session_state *state, unsigned char blob[SESSION_BLOB_MAX])
@@ -147,7 +151,9 @@ static uint64_t get(struct reader *r, uint64_t max)
             break;
         value |= bits << shift;
         if (!(*r->at++ & 0x80)) {
-            if (value <= max)
+            int is_overlong = bits == 0 && shift > 0;
+
+            if (value <= max && !is_overlong)
                 return value;
             break;
         }
@@ -208,12 +214,14 @@ static void get_calls(struct reader *r, struct session_state *state)
 {
     uint64_t n = get(r, SESSION_CALLS_MAX);
 
-    for (uint64_t i = 0; i < n && !r->is_bad; i++) {
-        struct session_call *call = &state->calls[get(r, SESSION_CALLS_MAX - 1)];
+    uint64_t next = 0; /* slots ascend */
 
-        r->is_bad |= call->phase != CALL_FREE; /* the same slot twice */
-        get_call(r, call);
-        r->is_bad |= call->phase == CALL_FREE;
+    for (uint64_t i = 0; i < n && !r->is_bad; i++) {
+        uint64_t slot = get(r, SESSION_CALLS_MAX - 1);
+
+        get_call(r, &state->calls[slot]);
+        r->is_bad |= slot < next || state->calls[slot].phase == CALL_FREE;
+        next = slot + 1;
     }
 }
 
@@ -238,6 +246,8 @@ static void get_model(struct reader *r, struct session_model *model)
     model->since_ms = get_amount(r);
     model->due_ms = get_amount(r);
     model->reserved = get_spend(r);
+    model->missed = get_u32(r);
+    model->missed_seq = get_u32(r);
 }
 
 static void get_state(struct reader *r, struct session_state *state)

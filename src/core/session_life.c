@@ -84,16 +84,20 @@ static int end_holds_messages(enum end_cause cause)
     return cause == END_POISON || cause == END_BUDGET || cause == END_CONFIG;
 }
 
-enum verdict on_turn_ended(struct step *step)
+static void turn_next(struct step *step)
 {
     struct session_state *state = step->state;
 
-    if (step->event->turn_ended.cause != (enum end_cause)state->end)
+    if (state->unread > 0 && !end_holds_messages((enum end_cause)state->end))
+        turn_begin(step, state->unread_seq);
+}
+
+enum verdict on_turn_ended(struct step *step)
+{
+    if (step->event->turn_ended.cause != (enum end_cause)step->state->end)
         return VERDICT_REJECTED;
     turn_close(step, SESSION_IDLE);
-    if (state->unread > 0 && !end_holds_messages((enum end_cause)state->end)) {
-        turn_begin(step, state->unread_seq);
-    }
+    turn_next(step);
     return VERDICT_MOVED;
 }
 
@@ -160,25 +164,33 @@ enum verdict on_context_changed(struct step *step)
 
 /*
  * The session begins where another was: nothing of that one's is in flight here, nothing was spent
- * here, and nothing is done until somebody resumes it.
+ * here, and nothing is done until somebody resumes it. The time since the last copied event, which
+ * may be days, is no work of this turn's; a model call that was under way is asked again, and that
+ * is the same step.
  */
 enum verdict on_forked(struct step *step)
 {
     struct session_state *state = step->state;
-    uint8_t mode = state->mode;
+    enum session_mode mode = (enum session_mode)state->mode;
 
     for (unsigned i = 0; i < SESSION_CALLS_MAX; i++)
         state->calls[i] = (struct session_call){ 0 };
     for (unsigned i = 0; i < SESSION_UNSETTLED_MAX; i++)
         state->unsettled[i] = (struct session_unsettled){ 0 };
+    if (state->model.phase != MODEL_NONE)
+        state->steps--;
     state->model.phase = MODEL_NONE;
+    state->model.due_ms = 0;
     state->model.reserved = (struct spend){ 0 };
     state->spent = (struct spend){ 0 };
     state->is_paused = 1;
     state->crashes = 0;
-    if (mode == SESSION_ENDING)
+    state->wall_since_ms = 0;
+    if (mode == SESSION_ENDING) {
         state->mode = SESSION_IDLE;
-    else if (mode == SESSION_CANCELLED)
+        turn_next(step);
+    } else if (mode == SESSION_CANCELLED) {
         turn_restart(step);
+    }
     return VERDICT_MOVED; /* ACTIVE: advance() wants the model, for when it is resumed */
 }

@@ -44,6 +44,28 @@ void model_drop(struct step *step)
     model->due_ms = 0;
 }
 
+/* The answer that won has not seen the messages that came between the attempts. */
+static void unsee(struct session_state *state)
+{
+    if (state->model.missed == 0)
+        return;
+    state->unread += state->model.missed;
+    state->unread_seq = state->model.missed_seq; /* older than any that is unread */
+}
+
+/* The messages so far go out with this attempt, but not with the earlier ones, which may still win.
+ */
+static void see(struct session_state *state)
+{
+    if (state->model.attempt > 1) {
+        if (state->model.missed == 0)
+            state->model.missed_seq = state->unread_seq;
+        state->model.missed += state->unread;
+    }
+    state->unread = 0;
+    state->unread_seq = 0;
+}
+
 enum verdict on_model_started(struct step *step)
 {
     struct session_state *state = step->state;
@@ -58,8 +80,7 @@ enum verdict on_model_started(struct step *step)
     state->model.due_ms = event->model_started.deadline_ms;
     state->model.reserved = event->model_started.reserved;
     state->is_turn_started = 1;
-    state->unread = 0;
-    state->unread_seq = 0;
+    see(state);
     command_add(step, CMD_CALL_MODEL, event->call, event->attempt);
     return VERDICT_MOVED;
 }
@@ -99,10 +120,11 @@ static void settle(struct step *step)
         state->model.reserved = (struct spend){ 0 };
         state->model.phase = MODEL_NONE;
         state->model.due_ms = 0;
-    } else { /* an earlier attempt won: what it was charged is known now, the present one's is not
-              */
+    } else {
+        /* An earlier attempt won: what it cost is known now, what the present one costs is not. */
         (void)uncharge(state, event->call, event->attempt);
         model_drop(step);
+        unsee(state);
     }
     spend_add(&state->spent, event->model_answered.used);
 }

@@ -24,7 +24,7 @@ static const struct {
         [EV_TOOL_SENT]        = { on_call_event,       TO(SESSION_ACTIVE) },
         [EV_TOOL_FINISHED]    = { on_call_event,       TO(SESSION_ACTIVE) },
         [EV_TOOL_FAILED]      = { on_call_event,       TO(SESSION_ACTIVE) },
-        [EV_TOOL_IN_DOUBT]    = { on_call_event,       TO(SESSION_ACTIVE) },
+        [EV_TOOL_IN_DOUBT]    = { on_call_event,       TO(SESSION_ACTIVE) | TO(SESSION_ENDING) },
         [EV_TOOL_RECONCILED]  = { on_call_event,       TO(SESSION_ACTIVE) },
         [EV_APPROVAL_DECIDED] = { on_call_event,       TO(SESSION_ACTIVE) },
         [EV_APPROVAL_EXPIRED] = { on_call_event,       TO(SESSION_ACTIVE) | TO(SESSION_ENDING) },
@@ -43,7 +43,7 @@ static const struct {
     },
     [SESSION_ENDING] = {
         [EV_TURN_ENDED]       = { on_turn_ended,       TO(SESSION_IDLE) | TO(SESSION_ACTIVE) },
-        [EV_FORKED]           = { on_forked,           TO(SESSION_IDLE) },
+        [EV_FORKED]           = { on_forked,           TO(SESSION_IDLE) | TO(SESSION_ACTIVE) },
     },
     [SESSION_IDLE] = {
         [EV_MESSAGE]          = { on_message,          TO(SESSION_ACTIVE) },
