@@ -1,0 +1,280 @@
+/*
+ * answer.c - what came of a model call, as events.
+ *
+ * A tool call that cannot be carried out (no such tool, arguments that are no JSON object) is
+ * recorded as refused, and its error answer follows in the same tick. Calls beyond the 32 that a
+ * session holds at once get theirs in the same message and are not recorded as calls.
+ */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "engine/engine_internal.h"
+
+enum { ARGUMENTS_BYTES_MAX = 16 * 1024 * 1024 };
+
+struct answer {
+    struct input input;
+    struct arena *arena;
+    uint32_t call;
+    uint32_t attempt;
+    struct model_result result; /* slices in arena */
+    uint64_t random64;
+};
+
+/* ---- one tool call of the answer ---- */
+
+struct declared {
+    struct event_extra extras[8];
+    char hash[SHA256_TEXT_MAX];
+};
+
+/* The arguments as canonical JSON, or ERR_INVALID if they are no JSON object. None is {}. */
+static enum err_code arguments_read(struct slice arguments, struct buf *ret_text, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+
+    if (arguments.len == 0)
+        arguments = SLICE_LIT("{}");
+    if (json_read(&root, arguments, ARGUMENTS_BYTES_MAX, err))
+        return ERR_INVALID;
+    if (json_kind(root) != JSON_KIND_OBJECT)
+        return err_set(err, ERR_INVALID, "they are a JSON %s, not an object",
+                       json_kind_name(json_kind(root)));
+    return json_write_canonical(ret_text, root, err);
+}
+
+struct slice answer_refusal(struct tick *tick, uint32_t call)
+{
+    const struct call_info *info = live_call(tick->live, call);
+    const struct revision *revision = tick->live->revision;
+    CLEANUP(buf_release) struct buf text = { .max = ARGUMENTS_BYTES_MAX };
+    CLEANUP(buf_release) struct buf names = { .max = ARGUMENTS_BYTES_MAX };
+    struct err err = { 0 };
+
+    ASSERT(info);
+    if (revision_tool(revision, slice_of(info->tool))) {
+        (void)arguments_read(slice_of(info->arguments), &text, &err);
+        return tick_text(tick, "The arguments are not a JSON object: %s. Send them again.",
+                         err.msg);
+    }
+    for (size_t i = 0; i < revision->tools_n; i++)
+        buf_putf(&names, "%s%.*s", i ? ", " : "", (int)revision->tools[i].name.len,
+                 revision->tools[i].name.ptr);
+    return tick_text(tick, "There is no tool named '%.100s'. The tools are: %.800s.", info->tool,
+                     names.len ? buf_cstr(&names) : "none");
+}
+
+static void declare(struct tick *tick, const struct model_tool_call *call, uint32_t number,
+                    struct call_decl *decl, struct declared *declared)
+{
+    CLEANUP(buf_release) struct buf canonical = { .max = ARGUMENTS_BYTES_MAX };
+    struct err err = { 0 };
+    int is_bad = arguments_read(call->arguments, &canonical, &err) != ERR_NONE;
+    struct slice arguments =
+        is_bad ? call->arguments : arena_slice(tick->arena, buf_slice(&canonical));
+    struct sha256 hash = sha256_of(arguments);
+
+    *decl = (struct call_decl){ .type = CALL_TOOL };
+    decl->is_refused = is_bad || !revision_tool(tick->live->revision, call->name);
+    (void)sha256_text(declared->hash, &hash);
+    declared->extras[0] =
+        (struct event_extra){ .name = "id", .kind = EXTRA_TEXT, .text = call->id };
+    declared->extras[1] =
+        (struct event_extra){ .name = "tool", .kind = EXTRA_TEXT, .text = call->name };
+    declared->extras[2] = (struct event_extra){ .name = is_bad ? "arguments_text" : "arguments",
+                                                .kind = is_bad ? EXTRA_TEXT : EXTRA_JSON,
+                                                .text = arguments };
+    declared->extras[3] = (struct event_extra){ .name = "arguments_hash",
+                                                .kind = EXTRA_TEXT,
+                                                .text = slice_of(declared->hash) };
+    declared->extras[4] = (struct event_extra){ 0 };
+    live_add_call(tick->live, number, call->id, call->name, arguments);
+}
+
+/* ---- the answer ---- */
+
+static struct slice usage_json(struct tick *tick, const struct usage *usage)
+{
+    CLEANUP(buf_release) struct buf json = { .max = 1024 };
+
+    json_begin(&json, '{');
+    json_key(&json, "input_tokens");
+    json_put_int(&json, usage->input_tokens);
+    json_key(&json, "cached_tokens");
+    json_put_int(&json, usage->cached_tokens);
+    json_key(&json, "output_tokens");
+    json_put_int(&json, usage->output_tokens);
+    json_end(&json, '}');
+    return arena_slice(tick->arena, buf_slice(&json));
+}
+
+/* The wire of the answer, and behind it the answers to calls that found no slot. */
+static void put_wire(struct tick *tick, const struct model_result *result, size_t taken,
+                     struct buf *wire)
+{
+    buf_put(wire, result->wire);
+    for (size_t i = taken; i < result->calls_n; i++) {
+        buf_puts(wire, ",");
+        engine_format(tick->live)
+            ->put_tool_result(wire, result->calls[i].id,
+                              tick_text(tick,
+                                        "Not run: at most %d tool calls at a time. Ask for it "
+                                        "again.",
+                                        SESSION_CALLS_MAX),
+                              1);
+    }
+}
+
+/* What it cost: by its usage, or where the provider did not say, all that was reserved. */
+static struct spend cost_of(struct tick *tick, const struct model_result *result)
+{
+    static const struct price no_price;
+    const struct config_model *model = engine_model(tick->live);
+
+    if (!result->has_usage)
+        return tick->state.model.reserved;
+    return price_usage(model ? &model->price : &no_price, &result->usage);
+}
+
+static void late_usage(struct tick *tick, struct answer *answer)
+{
+    struct session_event event = { .kind = EV_MODEL_USAGE,
+                                   .call = answer->call,
+                                   .attempt = answer->attempt };
+    const struct event_extra extras[] = {
+        { .name = "usage", .kind = EXTRA_JSON, .text = usage_json(tick, &answer->result.usage) },
+        { 0 },
+    };
+
+    if (!answer->result.has_usage)
+        return; /* it stays charged */
+    event.model_usage.used = cost_of(tick, &answer->result);
+    (void)tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras });
+}
+
+static void answered(struct tick *tick, struct answer *answer)
+{
+    const struct model_result *result = &answer->result;
+    CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct session_event event = { .kind = EV_MODEL_ANSWERED,
+                                   .call = answer->call,
+                                   .attempt = answer->attempt };
+    unsigned slots = session_free_slots(&tick->state);
+    uint32_t n = (uint32_t)(result->calls_n < slots ? result->calls_n : slots);
+    struct declared *declared = arena_alloc(tick->arena, (n + 1) * sizeof(*declared));
+    const struct event_extra **call_extras =
+        arena_alloc(tick->arena, (n + 1) * sizeof(*call_extras));
+    const struct event_extra extras[] = {
+        { .name = "text", .kind = EXTRA_TEXT, .text = result->text },
+        { .name = "usage",
+          .kind = EXTRA_JSON,
+          .text = result->has_usage ? usage_json(tick, &result->usage) : (struct slice){ 0 } },
+        { .name = "raw",
+          .kind = EXTRA_JSON,
+          .text = result->raw.len ? result->raw : (struct slice){ 0 } },
+        { 0 },
+    };
+
+    event.model_answered.used = cost_of(tick, result);
+    event.model_answered.finish = result->finish;
+    event.model_answered.calls_n = n;
+    event.model_answered.first_call = n ? tick->state.last_call + 1 : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        declare(tick, &result->calls[i], tick->state.last_call + 1 + i,
+                &event.model_answered.calls[i], &declared[i]);
+        call_extras[i] = declared[i].extras;
+    }
+    put_wire(tick, result, n, &wire);
+    if (n == 0)
+        tick->output = result->text;
+    if (tick_add(tick, &(struct tick_event){ .event = &event,
+                                             .extras = extras,
+                                             .call_extras = call_extras,
+                                             .wire = buf_slice(&wire) }) != VERDICT_MOVED) {
+        tick->output = (struct slice){ 0 };
+        tick->live->engine->stats.late++;
+        late_usage(tick, answer);
+    }
+}
+
+/* ---- failures ---- */
+
+static int64_t next_try(struct tick *tick, const struct answer *answer)
+{
+    if (!model_error_is_retryable(answer->result.error))
+        return 0;
+    return retry_at_ms(&tick->live->revision->retry, tick->state.model.failures + 1u, tick->now_ms,
+                       answer->result.retry_after_ms, answer->random64);
+}
+
+static void failed(struct tick *tick, struct answer *answer)
+{
+    const struct model_result *result = &answer->result;
+    const char *name = model_error_name(result->error);
+    struct slice message = arena_slice(tick->arena, slice_of(result->message));
+    struct session_event event = { .kind = EV_MODEL_FAILED,
+                                   .call = answer->call,
+                                   .attempt = answer->attempt };
+    const struct event_extra extras[] = {
+        { .name = "error", .kind = EXTRA_JSON, .text = tick_error(tick, name, message) },
+        { 0 },
+    };
+
+    if (model_error_may_have_cost(result->error))
+        event.model_failed.charged = tick->state.model.reserved;
+    event.model_failed.retry_at_ms = next_try(tick, answer);
+    if (event.model_failed.retry_at_ms == 0) {
+        tick->end_code = tick_text(tick, "model_%s", name);
+        tick->end_message = message;
+    }
+    if (tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras }) == VERDICT_MOVED)
+        return;
+    tick->end_code = (struct slice){ 0 };
+    tick->end_message = (struct slice){ 0 };
+    tick->live->engine->stats.late++;
+    late_usage(tick, answer);
+}
+
+static void answer_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct answer *answer = CONTAINER_OF(input, struct answer, input);
+
+    (void)live;
+    if (answer->result.error == MODEL_OK)
+        answered(tick, answer);
+    else
+        failed(tick, answer);
+}
+
+static void answer_end(struct live *live, struct input *input, const struct err *err)
+{
+    struct answer *answer = CONTAINER_OF(input, struct answer, input);
+
+    (void)live;
+    (void)err;
+    arena_free(answer->arena);
+    free(answer);
+}
+
+void answer_input(struct live *live, uint32_t call, uint32_t attempt,
+                  const struct model_result *result)
+{
+    struct answer *answer = xcalloc(1, sizeof(*answer));
+    struct model_result *copy = &answer->result;
+
+    answer->input = (struct input){ .apply = answer_apply, .end = answer_end };
+    answer->arena = arena_new((size_t)HISTORY_BYTES_MAX * 2);
+    answer->call = call;
+    answer->attempt = attempt;
+    answer->random64 = random_u64(&live->engine->random);
+    *copy = *result;
+    copy->text = arena_slice(answer->arena, result->text);
+    copy->wire = arena_slice(answer->arena, result->wire);
+    copy->raw = arena_slice(answer->arena, result->raw);
+    for (size_t i = 0; i < result->calls_n; i++) {
+        copy->calls[i].id = arena_slice(answer->arena, result->calls[i].id);
+        copy->calls[i].name = arena_slice(answer->arena, result->calls[i].name);
+        copy->calls[i].arguments = arena_slice(answer->arena, result->calls[i].arguments);
+    }
+    live_input(live, &answer->input);
+}

@@ -1,0 +1,235 @@
+/*
+ * engine_internal.h - what the files of the engine share. For src/engine/ only.
+ *
+ * A session in the hands of this process is a `struct live`. It is brought in by live_get(), takes
+ * its inputs in order, and is let go when nothing of it is in flight and nothing is left to do.
+ * One tick of it at a time is on its way to the store (tick.c); inputs that come meanwhile wait.
+ */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/random.h"
+#include "core/event_json.h"
+#include "engine/engine.h"
+#include "engine/revision.h"
+
+struct live;
+struct tick;
+struct input;
+
+struct engine {
+    struct engine_deps deps;
+    struct random random;
+    struct queue *queue;   /* sessions that wait for a permit */
+    struct map *lives;     /* id -> struct live */
+    struct map *revisions; /* hash -> struct revision, one reference each */
+    uint32_t worker;       /* this process, as the store knows it */
+    uint32_t epoch;
+    size_t model_calls;          /* permits given out */
+    struct tool_job *tool_first; /* wait for a place to run */
+    struct tool_job **tool_last;
+    size_t tool_waiting;
+    size_t tool_runs;
+    struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
+    struct recovery *recovery;
+    struct suspects *suspects;
+    struct drain *drain; /* not NULL: nothing new is begun */
+    int is_handing_over; /* the end of a drain: sessions are left without an owner */
+    struct engine_stats stats;
+};
+
+/* ---- inputs: what a session has to take up; each becomes events of a tick (live.c) ---- */
+
+/*
+ * Adds the events of this input to the tick. Called again, for another tick, if the store
+ * refused the first: so it must not change what it points to.
+ */
+typedef void input_apply_fn(struct live *live, struct tick *tick, struct input *input);
+/* The tick that took it up is committed (ERR_NONE), or it cannot be. Frees the input. */
+typedef void input_end_fn(struct live *live, struct input *input, const struct err *err);
+
+struct input {
+    input_apply_fn *apply;
+    input_end_fn *end;
+    int is_request; /* somebody waits: it is answered when the store refuses, not kept */
+    struct input *next;
+};
+
+/* A tool call of this session, as the model asked for it. Kept while it is open. */
+struct call_info {
+    struct call_info *next;
+    uint32_t number;
+    char *id; /* the provider's */
+    char *tool;
+    char *arguments; /* JSON text */
+};
+
+struct live {
+    struct engine *engine;
+    struct id id;
+    struct session_state state; /* as committed */
+    struct store_session row;   /* as committed; slices point to the members below */
+    char *tenant, *agent, *parent, *metadata;
+    struct revision *revision;
+    char *context; /* JSON object, or NULL */
+    struct call_info *calls;
+    struct buf messages; /* wires up to the last model_started, joined by commas */
+    struct buf unread;   /* wires of messages since then */
+    int has_history;     /* `messages` and `unread` are the journal's */
+    int is_loading;      /* row, revision or history are on their way */
+    int needs_row;       /* the store's row is to be read (again) before anything else */
+    int is_gone;         /* it is not in the store: inputs are answered with load_err */
+    struct err load_err;
+    struct tick *tick;    /* on its way to the store, or being built */
+    struct input *inputs; /* first in */
+    struct input **inputs_last;
+    struct model_job *model_jobs; /* in flight: one that is wanted, and ones that were stopped */
+    struct tool_job *tool_jobs;   /* waiting or running */
+    struct loop_timer timer;      /* its next due time, while it is here */
+    struct loop_post pump;
+    int64_t retry_ms; /* the store refused: wait so long before the next try */
+    int has_permit;   /* a hint brought it here: it may ask the model now */
+};
+
+/* The session of that id, loaded if need be. Never NULL; what is not there answers its inputs so.
+ */
+struct live *live_get(struct engine *engine, struct slice id);
+struct live *live_new(struct engine *engine, const struct id *id); /* about to be created */
+void live_input(struct live *live, struct input *input);           /* takes over input */
+void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
+void live_free(struct live *live);
+void live_retry_later(struct live *live, const struct err *err); /* the store refused */
+enum { HISTORY_BYTES_MAX = 256 * 1024 * 1024 };
+struct call_info *live_call(struct live *live, uint32_t number);
+void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
+                   struct slice arguments);
+void live_drop_calls(struct live *live); /* of calls that are no longer open */
+
+/* load.c: row, revision, history. Each ends in live_pump(). */
+void load_row(struct live *live);
+void load_history(struct live *live);
+/* Puts one event's wire where the next request will have it. */
+void history_add(struct live *live, enum event_kind kind, struct slice wire);
+void history_forget(struct live *live);
+
+/* ---- tick.c: events gathered, committed together, carried out ---- */
+
+struct tick_event {
+    struct session_event *event;      /* kind, call, attempt and what decides: set */
+    const struct event_extra *extras; /* ended by a NULL name; or NULL */
+    const struct event_extra *const *call_extras;
+    struct slice wire; /* or NULL */
+};
+
+enum { TICK_EVENTS_MAX = 160 };
+
+struct tick {
+    struct live *live;
+    struct arena *arena;
+    struct session_state state; /* after the events so far */
+    struct store_event events[TICK_EVENTS_MAX];
+    size_t events_n;
+    struct session_command *commands;
+    size_t commands_n;
+    size_t commands_cap;
+    struct input *inputs; /* taken up by it */
+    struct input **inputs_last;
+    int64_t now_ms;
+    uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
+    struct slice end_code, end_message;      /* of a turn_ended in it; NULL: as its cause says */
+    struct slice output;                     /* what the turn came to, if it ends in this tick */
+    int has_permit;                          /* it holds one for a model_started */
+    int is_claim;                            /* commit even without events: the owner changes */
+    int needs_history;   /* the model is wanted, and what to send it is not here */
+    struct input *keyed; /* the one input whose Idempotency-Key goes with it */
+    struct store_op op;
+};
+
+/* Applies an event to the tick's state; on MOVED it will be recorded. Sets its seq and time. */
+enum verdict tick_add(struct tick *tick, const struct tick_event *add);
+void tick_run(struct live *live); /* builds a tick from what waits, and commits it */
+/* A string that lives as long as the tick. */
+struct slice tick_text(struct tick *tick, const char *fmt, ...) PRINTF(2, 3);
+void tick_free(struct tick *tick);
+
+/* follow.c: what must or may follow in the same tick */
+void follow_dues(struct tick *tick);
+void follow_model(struct tick *tick);
+
+/* commands.c */
+void commands_carry_out(struct live *live, const struct session_command *at, size_t n);
+
+/* ---- model_job.c, answer.c: asking the model ---- */
+
+void model_job_start(struct live *live, uint32_t call, uint32_t attempt);
+void model_job_stop(struct live *live, uint32_t call, uint32_t attempt);
+void model_jobs_stop(struct live *live); /* all of them */
+void model_jobs_free(struct live *live);
+struct spend model_reservation(const struct live *live, const struct config_model *model);
+void permits_changed(struct engine *engine);
+
+/* Hands the result of an attempt to its session; copies what it needs. */
+void answer_input(struct live *live, uint32_t call, uint32_t attempt,
+                  const struct model_result *result);
+/* Why a call of the model cannot be carried out, in words for the model. */
+struct slice answer_refusal(struct tick *tick, uint32_t call);
+struct slice answers_at_cancel(struct tick *tick);
+/* {"code":…,"message":…} that lives as long as the tick */
+struct slice tick_error(struct tick *tick, const char *code, struct slice message);
+const struct model_format *engine_format(const struct live *live);
+
+/* ---- tool_job.c, outcome.c: running tools ---- */
+
+struct tool_job {
+    struct live *live;
+    struct tool_job *next;       /* of its session */
+    struct tool_job *next_ready; /* of those that wait for a place */
+    uint32_t call;
+    uint32_t attempt;
+    int is_waiting;
+    int is_exec;
+    int is_stopped; /* its result is not wanted */
+    struct tool_spec spec;
+    struct tool_env *secrets;
+    char *arguments;
+    char key[ID_TEXT_MAX + 16];
+    struct tool_run run;
+};
+
+void tool_job_start(struct live *live, uint32_t call, uint32_t attempt);
+void tool_job_stop(struct live *live, uint32_t call, uint32_t attempt);
+void tool_jobs_next(struct engine *engine); /* a place is free */
+void tool_jobs_stop(struct live *live);     /* all of them */
+void tool_jobs_free(struct live *live);
+
+/* Hands the end of an attempt to its session; copies what it needs. */
+void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
+                   const struct tool_result *result);
+
+/* ---- timed.c, recovery.c, suspects.c, drain.c ---- */
+
+struct timed *timed_new(struct engine *engine);
+void timed_start(struct timed *timed);
+void timed_add(struct timed *timed, struct slice session, int64_t due_ms);
+void timed_free(struct timed *timed);
+
+void recovery_start(struct engine *engine);
+void recovery_free(struct recovery *recovery);
+void recover_input(struct live *live, enum interrupted_by by); /* takes up what was in flight */
+
+/* Three crashes in a row: from here it runs alone, one suspect at a time. */
+enum { SUSPECT_CRASHES = 3 };
+int suspect_is_held(struct live *live, const struct session_state *state); /* puts it in line */
+void suspects_let_go(struct live *live); /* it had an answer, or is let go: the next one's turn */
+void suspects_free(struct suspects *suspects);
+
+void drain_check(struct engine *engine); /* something ended: perhaps all has; soon, not now */
+void drain_free(struct drain *drain);
+
+void engine_fatal(struct engine *engine, const struct err *err);
+const struct config_model *engine_model(const struct live *live); /* NULL: no longer configured */
+struct revision *engine_revision(struct engine *engine, struct slice hash); /* borrowed; or NULL */
+
+#endif

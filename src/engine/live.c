@@ -1,0 +1,248 @@
+/* live.c - sessions in the hands of this process: brought in, fed, let go. */
+#include <stdlib.h>
+
+#include "base/utf8.h"
+#include "engine/engine_internal.h"
+
+enum { RETRY_FIRST_MS = 100, RETRY_MAX_MS = 5000 };
+
+static void pump(void *arg);
+
+static struct live *live_make(struct engine *engine, struct slice id)
+{
+    struct live *live = xcalloc(1, sizeof(*live));
+
+    ASSERT(id.len < sizeof(live->id.text));
+    live->engine = engine;
+    memcpy(live->id.text, id.ptr, id.len);
+    live->inputs_last = &live->inputs;
+    live->messages.max = HISTORY_BYTES_MAX;
+    live->unread.max = HISTORY_BYTES_MAX;
+    (void)map_put(engine->lives, id, live);
+    return live;
+}
+
+struct live *live_get(struct engine *engine, struct slice id)
+{
+    struct live *live = map_get(engine->lives, id);
+
+    if (live)
+        return live;
+    live = live_make(engine, id);
+    live->needs_row = 1;
+    live_pump(live);
+    return live;
+}
+
+struct live *live_new(struct engine *engine, const struct id *id)
+{
+    struct live *live = live_make(engine, id_slice(id));
+
+    live->has_history = 1; /* an empty one */
+    return live;
+}
+
+void live_input(struct live *live, struct input *input)
+{
+    input->next = NULL;
+    *live->inputs_last = input;
+    live->inputs_last = &input->next;
+    live_pump(live);
+}
+
+void live_pump(struct live *live)
+{
+    loop_post(live->engine->deps.loop, &live->pump, pump, live);
+}
+
+/* ---- tool calls of the last answer ---- */
+
+struct call_info *live_call(struct live *live, uint32_t number)
+{
+    struct call_info *info = live->calls;
+
+    while (info && info->number != number)
+        info = info->next;
+    return info;
+}
+
+static char *copy_of(struct slice text)
+{
+    char *copy = xcalloc(1, text.len + 1);
+
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    return copy;
+}
+
+void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
+                   struct slice arguments)
+{
+    struct call_info *info = live_call(live, number);
+
+    if (info)
+        return; /* the tick is built anew after the store refused it */
+    info = xcalloc(1, sizeof(*info));
+    *info = (struct call_info){ .next = live->calls,
+                                .number = number,
+                                .id = copy_of(id),
+                                .tool = copy_of(tool),
+                                .arguments = copy_of(arguments) };
+    live->calls = info;
+}
+
+static void call_info_free(struct call_info *info)
+{
+    free(info->id);
+    free(info->tool);
+    free(info->arguments);
+    free(info);
+}
+
+void live_drop_calls(struct live *live)
+{
+    struct call_info **at = &live->calls;
+
+    while (*at) {
+        struct call_info *info = *at;
+
+        if (session_call(&live->state, info->number)) {
+            at = &info->next;
+            continue;
+        }
+        *at = info->next;
+        call_info_free(info);
+    }
+}
+
+/* ---- letting go ---- */
+
+void live_free(struct live *live)
+{
+    struct engine *engine = live->engine;
+
+    loop_post_cancel(engine->deps.loop, &live->pump);
+    loop_timer_stop(engine->deps.loop, &live->timer);
+    (void)map_remove(engine->lives, id_slice(&live->id));
+    while (live->calls) {
+        struct call_info *next = live->calls->next;
+
+        call_info_free(live->calls);
+        live->calls = next;
+    }
+    model_jobs_free(live);
+    tool_jobs_free(live);
+    revision_unref(live->revision);
+    buf_release(&live->messages);
+    buf_release(&live->unread);
+    free(live->tenant);
+    free(live->agent);
+    free(live->parent);
+    free(live->metadata);
+    free(live->context);
+    free(live);
+}
+
+static void on_timer(void *arg)
+{
+    live_pump(arg);
+}
+
+static void end_inputs(struct live *live, const struct err *err, int only_requests)
+{
+    struct input **at = &live->inputs;
+
+    while (*at) {
+        struct input *input = *at;
+
+        if (only_requests && !input->is_request) {
+            at = &input->next;
+            continue;
+        }
+        *at = input->next;
+        input->end(live, input, err);
+    }
+    live->inputs_last = at;
+}
+
+/*
+ * Requests are answered: nothing happened, and whoever asked decides. What the world has already
+ * done (answers, results) is kept, and recorded as soon as the store takes it.
+ */
+void live_retry_later(struct live *live, const struct err *err)
+{
+    end_inputs(live, err, 1);
+    live->retry_ms = live->retry_ms == 0 ? RETRY_FIRST_MS : live->retry_ms * 2;
+    if (live->retry_ms > RETRY_MAX_MS)
+        live->retry_ms = RETRY_MAX_MS;
+    loop_timer_start(live->engine->deps.loop, &live->timer, live->retry_ms, on_timer, live);
+}
+
+/* It waits for a time, for people or for a permit, or it has ended: then it is a row, not an
+ * object. */
+static void let_go(struct live *live)
+{
+    struct engine *engine = live->engine;
+    int64_t wake_at_ms = session_wake_at_ms(&live->state);
+
+    suspects_let_go(live);
+    if (wake_at_ms != 0 && !engine->drain)
+        timed_add(engine->timed, id_slice(&live->id), wake_at_ms);
+    live_free(live);
+    drain_check(engine);
+}
+
+static int is_idle(const struct live *live)
+{
+    return !live->tick && !live->is_loading && !live->inputs && !live->model_jobs &&
+           !live->tool_jobs;
+}
+
+static void arm_timer(struct live *live)
+{
+    struct loop *loop = live->engine->deps.loop;
+    int64_t due_ms = session_wake_at_ms(&live->state);
+
+    if (due_ms != 0 && !live->engine->drain)
+        loop_timer_start(loop, &live->timer, due_ms - loop_wall_ms(loop), on_timer, live);
+    else
+        loop_timer_stop(loop, &live->timer);
+}
+
+/* The store refused, and the time to try again has not come. */
+static int is_backing_off(const struct live *live)
+{
+    return live->retry_ms > 0 && live->timer.heap_at != 0;
+}
+
+static void pump_gone(struct live *live)
+{
+    end_inputs(live, &live->load_err, 0);
+    if (is_idle(live))
+        live_free(live);
+}
+
+static void pump(void *arg)
+{
+    struct live *live = arg;
+
+    if (live->tick || live->is_loading || is_backing_off(live))
+        return;
+    if (live->is_gone) {
+        pump_gone(live);
+        return;
+    }
+    if (live->needs_row) {
+        load_row(live);
+        return;
+    }
+    tick_run(live);
+    if (live->tick || live->is_loading || is_backing_off(live))
+        return;
+    if (live->inputs)
+        live_pump(live); /* more had come than one tick holds */
+    else if (is_idle(live) && live->row.owner == 0)
+        let_go(live);
+    else
+        arm_timer(live);
+}

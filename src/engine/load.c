@@ -1,0 +1,344 @@
+/*
+ * load.c - bringing a session in: its row, its revision, the calls that are open, its history.
+ *
+ * The row comes first, with the context; then the revision, if this process has not seen it; then
+ * the answers that asked for the calls still open. The history (every message, as the provider
+ * wants it) is read only when the model is to be asked.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "engine/engine_internal.h"
+
+struct load {
+    struct live *live;
+    struct store_op op;
+    char hash[SHA256_TEXT_MAX];          /* of the revision */
+    uint32_t sources[SESSION_CALLS_MAX]; /* events still to be read for their calls */
+    unsigned sources_n;
+};
+
+static char *text_of(struct slice text)
+{
+    char *copy = xcalloc(1, text.len + 1);
+
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    return copy;
+}
+
+static void replace(char **text, struct slice with)
+{
+    free(*text);
+    *text = text_of(with);
+}
+
+static void load_end(struct load *load)
+{
+    struct live *live = load->live;
+
+    live->is_loading = 0;
+    free(load);
+    live_pump(live);
+}
+
+static void load_failed(struct load *load, const struct err *err)
+{
+    struct live *live = load->live;
+
+    if (err->code == ERR_NOT_FOUND) {
+        live->is_gone = 1;
+        live->load_err = *err;
+    } else if (err->code == ERR_CORRUPT) {
+        engine_fatal(live->engine, err);
+    } else {
+        live->needs_row = 1;
+        live_retry_later(live, err);
+    }
+    load_end(load);
+}
+
+static void submit(struct load *load, enum store_op_kind kind, store_done_fn *done)
+{
+    load->op.kind = kind;
+    load->op.done = done;
+    load->op.arg = load;
+    store_submit(load->live->engine->deps.store, &load->op);
+}
+
+/* ---- the calls that are open ---- */
+
+static void on_source(struct store_op *op, void *arg);
+
+static void load_next_source(struct load *load)
+{
+    if (load->sources_n == 0) {
+        load_end(load);
+        return;
+    }
+    uint32_t seq = load->sources[--load->sources_n];
+
+    load->op = (struct store_op){ .events = { .session = load->live->row.key,
+                                              .after = seq - 1,
+                                              .until = seq,
+                                              .limit = 1,
+                                              .what = STORE_EVENTS_BODIES } };
+    submit(load, STORE_EVENTS, on_source);
+}
+
+static enum err_code take_calls(struct live *live, struct slice body, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+
+    if (json_read(&root, body, body.len, err))
+        return err_wrap(err, "the stored answer of session %s", live->id.text);
+    const struct json *calls = json_get(root, "calls");
+
+    for (size_t i = 0; i < json_count(calls); i++) {
+        const struct json *call = json_at(calls, i);
+        CLEANUP(buf_release) struct buf arguments = { .max = body.len + 1 };
+
+        if (json_get(call, "arguments") && json_write(&arguments, json_get(call, "arguments"), err))
+            return err->code;
+        live_add_call(live, (uint32_t)json_int(json_get(call, "call"), 0),
+                      json_str(json_get(call, "id")), json_str(json_get(call, "tool")),
+                      buf_slice(&arguments));
+    }
+    return ERR_NONE;
+}
+
+static void on_source(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct err err = op->err;
+
+    if (err.code == ERR_NONE && op->events.events_n != 1)
+        (void)err_set(&err, ERR_CORRUPT, "session %s has no event %u", load->live->id.text,
+                      op->events.until);
+    if (err.code == ERR_NONE && take_calls(load->live, op->events.events[0].body, &err))
+        err.code = ERR_CORRUPT;
+    if (err.code != ERR_NONE) {
+        load_failed(load, &err);
+        return;
+    }
+    load_next_source(load);
+}
+
+static void load_sources(struct load *load)
+{
+    struct live *live = load->live;
+
+    for (unsigned i = 0; i < SESSION_CALLS_MAX; i++) {
+        const struct session_call *call = &live->state.calls[i];
+        unsigned k = 0;
+
+        if (call->phase == CALL_FREE || live_call(live, call->number))
+            continue;
+        while (k < load->sources_n && load->sources[k] != call->source)
+            k++;
+        if (k == load->sources_n)
+            load->sources[load->sources_n++] = call->source;
+    }
+    load_next_source(load);
+}
+
+/* ---- the revision ---- */
+
+static void on_revision(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct engine *engine = load->live->engine;
+    struct revision *revision = NULL;
+    struct err err = op->err;
+
+    if (err.code == ERR_NOT_FOUND || /* the store lost what a session stands on */
+        (err.code == ERR_NONE && revision_new(&revision, slice_of(load->hash), op->revision.text,
+                                              engine->deps.formats, &err)))
+        err.code = ERR_CORRUPT;
+    if (err.code != ERR_NONE) {
+        (void)err_wrap(&err, "the revision of session %s", load->live->id.text);
+        load_failed(load, &err);
+        return;
+    }
+    /* Two sessions may have asked for it at the same time: the first one's is kept. */
+    if (!map_get(engine->revisions, slice_of(revision->hash)))
+        (void)map_put(engine->revisions, slice_of(revision->hash), revision_ref(revision));
+    load->live->revision = revision;
+    load_sources(load);
+}
+
+static void load_revision(struct load *load)
+{
+    struct live *live = load->live;
+    struct revision *known = map_get(live->engine->revisions, slice_of(load->hash));
+
+    if (live->revision) { /* a session's revision never changes */
+        load_sources(load);
+        return;
+    }
+    if (known) {
+        live->revision = revision_ref(known);
+        load_sources(load);
+        return;
+    }
+    load->op = (struct store_op){ .revision.hash = slice_of(load->hash) };
+    submit(load, STORE_REVISION_GET, on_revision);
+}
+
+/* ---- the row ---- */
+
+static enum err_code take_context(struct live *live, struct slice body, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    CLEANUP(buf_release) struct buf text = { .max = body.len + 1 };
+
+    free(live->context);
+    live->context = NULL;
+    if (!body.ptr)
+        return ERR_NONE;
+    if (json_read(&root, body, body.len, err))
+        return err->code;
+    if (json_kind(json_get(root, "context")) != JSON_KIND_OBJECT)
+        return ERR_NONE;
+    if (json_write(&text, json_get(root, "context"), err))
+        return err->code;
+    live->context = buf_detach(&text);
+    return ERR_NONE;
+}
+
+static enum err_code take_row(struct live *live, const struct store_load *load, struct err *err)
+{
+    if (session_decode(&live->state, load->row.state, err) ||
+        take_context(live, load->context, err))
+        return err_wrap(err, "session %s", live->id.text);
+    replace(&live->tenant, load->row.tenant);
+    replace(&live->agent, load->row.agent);
+    replace(&live->parent, load->row.parent);
+    replace(&live->metadata, load->row.metadata);
+    live->row = load->row;
+    live->row.state = (struct slice){ 0 };
+    live->row.id = id_slice(&live->id);
+    live->row.tenant = slice_of(live->tenant);
+    live->row.agent = slice_of(live->agent);
+    live->row.parent = slice_of(live->parent);
+    live->row.metadata = slice_of(live->metadata);
+    live->row.revision = (struct slice){ 0 }; /* the live session's own, see tick.c */
+    return ERR_NONE;
+}
+
+static void on_row(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct live *live = load->live;
+    struct err err = op->err;
+
+    if (err.code == ERR_NOT_FOUND)
+        (void)err_set(&err, ERR_NOT_FOUND, "there is no session %s", live->id.text);
+    if (err.code == ERR_NONE && take_row(live, &op->load, &err))
+        err.code = ERR_CORRUPT;
+    if (err.code != ERR_NONE) {
+        load_failed(load, &err);
+        return;
+    }
+    (void)snprintf(load->hash, sizeof(load->hash), "%.*s", (int)op->load.row.revision.len,
+                   op->load.row.revision.ptr);
+    live->needs_row = 0;
+    load_revision(load);
+}
+
+void load_row(struct live *live)
+{
+    struct load *load = xcalloc(1, sizeof(*load));
+
+    ASSERT(!live->is_loading);
+    live->is_loading = 1;
+    load->live = live;
+    history_forget(live); /* it belongs to the state that is read anew */
+    load->op = (struct store_op){ .load = { .id = id_slice(&live->id), .with_texts = 1 } };
+    submit(load, STORE_LOAD, on_row);
+}
+
+/* ---- the history ---- */
+
+/*
+ * A request holds everything before its model_started: the assistant's message, the results of all
+ * its tool calls, and only then what people said meanwhile, because providers refuse anything
+ * between a call and its result.
+ */
+static void join(struct buf *to, struct slice wire)
+{
+    if (wire.len == 0)
+        return;
+    if (to->len > 0)
+        buf_puts(to, ",");
+    buf_put(to, wire);
+}
+
+void history_add(struct live *live, enum event_kind kind, struct slice wire)
+{
+    if (kind == EV_MODEL_STARTED) {
+        join(&live->messages, buf_slice(&live->unread));
+        buf_clear(&live->unread);
+        return;
+    }
+    join(kind == EV_CREATED || kind == EV_MESSAGE ? &live->unread : &live->messages, wire);
+}
+
+void history_forget(struct live *live)
+{
+    buf_release(&live->messages);
+    buf_release(&live->unread);
+    live->messages.max = HISTORY_BYTES_MAX;
+    live->unread.max = HISTORY_BYTES_MAX;
+    live->has_history = 0;
+}
+
+static void on_history(struct store_op *op, void *arg);
+
+static void load_history_page(struct load *load, uint32_t after)
+{
+    load->op = (struct store_op){ .events = { .session = load->live->row.key,
+                                              .after = after,
+                                              .until = load->live->state.seq,
+                                              .limit = STORE_PAGE_MAX,
+                                              .what = STORE_EVENTS_WIRES } };
+    submit(load, STORE_EVENTS, on_history);
+}
+
+static void on_history(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct live *live = load->live;
+    uint32_t last = op->events.after;
+
+    if (op->err.code != ERR_NONE) {
+        struct err err = op->err;
+
+        load_failed(load, &err);
+        return;
+    }
+    for (size_t i = 0; i < op->events.events_n; i++) {
+        const struct store_event *event = &op->events.events[i];
+
+        history_add(live, event->kind, event->wire);
+        last = event->seq;
+    }
+    if (op->events.events_n == STORE_PAGE_MAX && last < live->state.seq) {
+        load_history_page(load, last);
+        return;
+    }
+    live->has_history = 1;
+    load_end(load);
+}
+
+void load_history(struct live *live)
+{
+    struct load *load = xcalloc(1, sizeof(*load));
+
+    ASSERT(!live->is_loading);
+    live->is_loading = 1;
+    history_forget(live);
+    load->live = live;
+    load_history_page(load, 0);
+}

@@ -1,0 +1,199 @@
+/*
+ * outcome.c - what came of a tool's attempt, as an event.
+ *
+ * exec: status 0 is a result, stdout its text. Any other status is an error result for the model,
+ * and not tried again: the model sees what the tool said and decides. 75 (EX_TEMPFAIL: it did not
+ * happen, try again), a signal, a timeout and a lost launcher are failures: tried again as the
+ * tool's policy says, then the error goes to the model.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "engine/engine_internal.h"
+
+enum { EXIT_TRY_AGAIN = 75, ERRORS_TO_MODEL_MAX = 4096 };
+
+struct outcome {
+    struct input input;
+    struct arena *arena;
+    uint32_t call;
+    uint32_t attempt;
+    struct tool_result result; /* slices in arena */
+    uint64_t random64;
+};
+
+static int is_result(const struct tool_result *result)
+{
+    return result->end == TOOL_EXITED && result->status != EXIT_TRY_AGAIN;
+}
+
+/* ---- a result ---- */
+
+static struct slice tail_of(struct slice text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    text = (struct slice){ text.ptr + (text.len - max), max };
+    while (text.len > 0 && (text.ptr[0] & 0xc0) == 0x80) /* not in the middle of a character */
+        text = (struct slice){ text.ptr + 1, text.len - 1 };
+    return text;
+}
+
+/* What the model reads: stdout; of a failure the status and the end of stderr, too. */
+static void put_output(struct buf *text, const struct tool_result *result)
+{
+    struct slice errors = tail_of(result->errors, ERRORS_TO_MODEL_MAX);
+
+    if (result->status != 0)
+        buf_putf(text, "The tool ended with exit status %d.\n", result->status);
+    buf_put(text, result->output);
+    if (result->output_bytes > result->output.len)
+        buf_putf(text, "\n[cut: the first %zu of %llu bytes]", result->output.len,
+                 (unsigned long long)result->output_bytes);
+    if (result->status != 0 && errors.len > 0) {
+        buf_puts(text, result->output.len > 0 ? "\n" : "");
+        buf_put(text, errors);
+    }
+}
+
+static void finished(struct tick *tick, const struct outcome *outcome)
+{
+    const struct tool_result *result = &outcome->result;
+    const struct call_info *info = live_call(tick->live, outcome->call);
+    CLEANUP(buf_release) struct buf output = { .max = HISTORY_BYTES_MAX };
+    CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct session_event event = { .kind = EV_TOOL_FINISHED,
+                                   .call = outcome->call,
+                                   .attempt = outcome->attempt };
+
+    put_output(&output, result);
+    const struct event_extra extras[] = {
+        { .name = "output", .kind = EXTRA_TEXT, .text = { buf_cstr(&output), output.len } },
+        { .name = "is_error", .kind = EXTRA_BOOL, .number = result->status != 0 },
+        { .name = "status", .kind = EXTRA_INT, .number = result->status },
+        { .name = "started_at", .kind = EXTRA_INT, .number = result->started_at_ms },
+        { .name = "duration_ms", .kind = EXTRA_INT, .number = result->duration_ms },
+        { .name = "stderr",
+          .kind = EXTRA_TEXT,
+          .text = result->errors.len ? result->errors : (struct slice){ 0 } },
+        { 0 },
+    };
+    if (info)
+        engine_format(tick->live)
+            ->put_tool_result(&wire, slice_of(info->id), buf_slice(&output), result->status != 0);
+    if (tick_add(tick, &(struct tick_event){ .event = &event,
+                                             .extras = extras,
+                                             .wire = buf_slice(&wire) }) != VERDICT_MOVED)
+        tick->live->engine->stats.late++;
+}
+
+/* ---- a failure ---- */
+
+static struct slice failure_message(struct tick *tick, const struct tool_result *result,
+                                    const char *tool)
+{
+    switch (result->end) {
+    case TOOL_EXITED:
+        return tick_text(tick,
+                         "The tool %s said that it did nothing and may be tried again "
+                         "(exit status 75).",
+                         tool);
+    case TOOL_SIGNALLED:
+        return tick_text(tick, "The tool %s was ended by signal %d (%s).", tool, result->status,
+                         strsignal(result->status));
+    case TOOL_TIMED_OUT:
+        return tick_text(tick, "The tool %s did not end within its time and was ended.", tool);
+    case TOOL_NOT_STARTED:
+    case TOOL_LOST: return tick_text(tick, "The tool %s: %s.", tool, result->err.msg);
+    case TOOL_STOPPED:
+    case TOOL_END_COUNT: break;
+    }
+    return tick_text(tick, "The tool %s was stopped.", tool);
+}
+
+/* What is wrong with the tool itself will be wrong the next time, too. */
+static int is_final(const struct tool_result *result)
+{
+    return result->end == TOOL_NOT_STARTED &&
+           (result->err.code == ERR_INVALID || result->err.code == ERR_NOT_FOUND);
+}
+
+static int64_t next_try(struct tick *tick, const struct outcome *outcome,
+                        const struct call_info *info)
+{
+    const struct session_call *call = session_call(&tick->state, outcome->call);
+    const struct revision_tool *tool =
+        info ? revision_tool(tick->live->revision, slice_of(info->tool)) : NULL;
+
+    if (!call || !tool || is_final(&outcome->result))
+        return 0;
+    return retry_at_ms(&tool->retry, call->failures + 1u, tick->now_ms, 0, outcome->random64);
+}
+
+static void failed(struct tick *tick, const struct outcome *outcome)
+{
+    const struct tool_result *result = &outcome->result;
+    const struct call_info *info = live_call(tick->live, outcome->call);
+    CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct session_event event = { .kind = EV_TOOL_FAILED,
+                                   .call = outcome->call,
+                                   .attempt = outcome->attempt };
+    struct slice message = failure_message(tick, result, info ? info->tool : "?");
+    const char *code = result->end == TOOL_EXITED ? "try_again" : tool_end_name(result->end);
+    const struct event_extra extras[] = {
+        { .name = "error", .kind = EXTRA_JSON, .text = tick_error(tick, code, message) },
+        { .name = "started_at", .kind = EXTRA_INT, .number = result->started_at_ms },
+        { .name = "duration_ms", .kind = EXTRA_INT, .number = result->duration_ms },
+        { .name = "stderr",
+          .kind = EXTRA_TEXT,
+          .text = result->errors.len ? result->errors : (struct slice){ 0 } },
+        { 0 },
+    };
+
+    event.tool_failed.retry_at_ms = next_try(tick, outcome, info);
+    if (event.tool_failed.retry_at_ms == 0 && info)
+        engine_format(tick->live)->put_tool_result(&wire, slice_of(info->id), message, 1);
+    if (tick_add(tick, &(struct tick_event){ .event = &event,
+                                             .extras = extras,
+                                             .wire = buf_slice(&wire) }) != VERDICT_MOVED)
+        tick->live->engine->stats.late++;
+}
+
+static void outcome_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct outcome *outcome = CONTAINER_OF(input, struct outcome, input);
+
+    (void)live;
+    if (is_result(&outcome->result))
+        finished(tick, outcome);
+    else
+        failed(tick, outcome);
+}
+
+static void outcome_end(struct live *live, struct input *input, const struct err *err)
+{
+    struct outcome *outcome = CONTAINER_OF(input, struct outcome, input);
+
+    (void)live;
+    (void)err;
+    arena_free(outcome->arena);
+    free(outcome);
+}
+
+void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
+                   const struct tool_result *result)
+{
+    struct outcome *outcome = xcalloc(1, sizeof(*outcome));
+
+    outcome->input = (struct input){ .apply = outcome_apply, .end = outcome_end };
+    outcome->arena = arena_new(HISTORY_BYTES_MAX);
+    outcome->call = call;
+    outcome->attempt = attempt;
+    outcome->random64 = random_u64(&live->engine->random);
+    outcome->result = *result;
+    outcome->result.output = arena_slice(outcome->arena, result->output);
+    outcome->result.errors = arena_slice(outcome->arena, result->errors);
+    live_input(live, &outcome->input);
+}

@@ -1,0 +1,128 @@
+/*
+ * recovery.c - taking up what a former process left.
+ *
+ * Every live session is looked at once at the start. One with an owner was in flight when its
+ * process died: each of its calls is recorded as interrupted, and handed out again. One without
+ * was handed over, and its open commands are carried out. One that waits for a permit is put in
+ * line.
+ */
+#include <stdlib.h>
+
+#include "engine/engine_internal.h"
+
+enum { PAGE = 500, RETRY_MS = 1000 };
+
+struct recovery {
+    struct engine *engine;
+    struct store_op op;
+    struct loop_timer again;
+    int64_t after_key;
+};
+
+struct recover {
+    struct input input;
+    enum interrupted_by by;
+};
+
+static void recover_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct recover *recover = CONTAINER_OF(input, struct recover, input);
+    struct session_interruption lost[SESSION_INTERRUPTIONS_MAX];
+    unsigned n = session_interruptions(&tick->state, lost);
+
+    (void)live;
+    for (unsigned i = 0; i < n; i++) {
+        struct session_event event = { .kind = lost[i].kind,
+                                       .call = lost[i].call,
+                                       .attempt = lost[i].attempt };
+
+        if (event.kind == EV_INTERRUPTED) {
+            event.interrupted.by = recover->by;
+            event.interrupted.counts = recover->by == INTERRUPTED_CRASH && i == 0;
+            event.interrupted.charged = lost[i].charged;
+        }
+        (void)tick_add(tick, &(struct tick_event){ .event = &event });
+        follow_dues(tick); /* poison ends the turn, and what is left of the list is ignored */
+    }
+}
+
+static void recover_end(struct live *live, struct input *input, const struct err *err)
+{
+    (void)live;
+    (void)err;
+    free(CONTAINER_OF(input, struct recover, input));
+}
+
+void recover_input(struct live *live, enum interrupted_by by)
+{
+    struct recover *recover = xcalloc(1, sizeof(*recover));
+
+    recover->input = (struct input){ .apply = recover_apply, .end = recover_end };
+    recover->by = by;
+    live_input(live, &recover->input);
+}
+
+static void take_up(struct engine *engine, const struct store_session *row)
+{
+    int is_mine = row->owner == engine->worker && row->epoch == engine->epoch;
+
+    if (is_mine || map_get(engine->lives, row->id))
+        return; /* it was begun by this process, beside the recovery */
+    if (row->owner != 0) {
+        engine->stats.recovered++;
+        recover_input(live_get(engine, row->id), INTERRUPTED_CRASH);
+        return;
+    }
+    live_pump(live_get(engine, row->id));
+}
+
+static void next_page(void *arg);
+
+static void on_page(struct store_op *op, void *arg)
+{
+    struct recovery *recovery = arg;
+    struct engine *engine = recovery->engine;
+
+    if (op->err.code != ERR_NONE) {
+        loop_timer_start(engine->deps.loop, &recovery->again, RETRY_MS, next_page, recovery);
+        return;
+    }
+    for (size_t i = 0; i < op->scan.rows_n; i++) {
+        take_up(engine, &op->scan.rows[i]);
+        recovery->after_key = op->scan.rows[i].key;
+    }
+    if (op->scan.rows_n == PAGE) {
+        next_page(recovery);
+        return;
+    }
+    recovery_free(recovery);
+    engine->recovery = NULL;
+}
+
+static void next_page(void *arg)
+{
+    struct recovery *recovery = arg;
+
+    recovery->op = (struct store_op){
+        .kind = STORE_SCAN,
+        .scan = { .what = STORE_SCAN_LIVE, .after_key = recovery->after_key, .limit = PAGE },
+        .done = on_page,
+        .arg = recovery
+    };
+    store_submit(recovery->engine->deps.store, &recovery->op);
+}
+
+void recovery_start(struct engine *engine)
+{
+    engine->recovery = xcalloc(1, sizeof(*engine->recovery));
+    engine->recovery->engine = engine;
+    next_page(engine->recovery);
+}
+
+void recovery_free(struct recovery *recovery)
+{
+    if (!recovery)
+        return;
+    loop_timer_stop(recovery->engine->deps.loop, &recovery->again);
+    free(recovery);
+}

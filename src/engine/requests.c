@@ -1,0 +1,293 @@
+/* requests.c - what people and programs ask of a session, as events. */
+#include <stdlib.h>
+
+#include "engine/engine_internal.h"
+
+struct asked {
+    struct input input;
+    struct engine_request *request;
+    struct loop_post answer;   /* for one that is refused before any session is touched */
+    struct revision *revision; /* CREATE */
+};
+
+static void refuse(struct engine_request *request, const char *code, enum err_code err_code,
+                   const char *message)
+{
+    request->code = code;
+    (void)err_set(&request->err, err_code, "%s", message);
+}
+
+static void asked_free(struct asked *asked)
+{
+    revision_unref(asked->revision);
+    free(asked);
+}
+
+static void asked_end(struct live *live, struct input *input, const struct err *err)
+{
+    struct asked *asked = CONTAINER_OF(input, struct asked, input);
+    struct engine_request *request = asked->request;
+
+    request->id = live->id;
+    if (err->code != ERR_NONE) {
+        request->err = *err;
+        request->code = err->code == ERR_NOT_FOUND ? "session_not_found" : NULL;
+    }
+    asked_free(asked);
+    request->done(request, request->arg);
+}
+
+/*
+ * A key that was seen before: the tick was refused and tells the former answer. It must be read
+ * here, while the store's memory is valid.
+ */
+static void replayed_end(struct live *live, struct input *input, const struct err *err)
+{
+    struct asked *asked = CONTAINER_OF(input, struct asked, input);
+    struct engine_request *request = asked->request;
+    const struct store_commit *commit = live->tick ? &live->tick->op.commit : NULL;
+
+    if (!commit || err->code == ERR_NONE || !live->tick->keyed || live->tick->keyed != input) {
+        asked_end(live, input, err);
+        return;
+    }
+    request->id = live->id;
+    if (commit->is_replay) {
+        size_t n = commit->replay.len < sizeof(request->id.text) - 1 ? commit->replay.len
+                                                                     : sizeof(request->id.text) - 1;
+
+        request->is_replay = 1;
+        request->id = (struct id){ { 0 } };
+        memcpy(request->id.text, commit->replay.ptr, n);
+        request->err = (struct err){ 0 };
+    } else {
+        refuse(request, "idempotency_key_reused", ERR_INVALID,
+               "this Idempotency-Key was used with another body; use a new key for a new request");
+    }
+    asked_free(asked);
+    request->done(request, request->arg);
+}
+
+/* ---- create ---- */
+
+static struct slice or_absent(struct slice text)
+{
+    return text.len > 0 ? text : (struct slice){ 0 };
+}
+
+static int64_t lower(int64_t asked, int64_t agents)
+{
+    return asked > 0 && (agents == 0 || asked < agents) ? asked : agents;
+}
+
+static void create_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct asked *asked = CONTAINER_OF(input, struct asked, input);
+    const struct engine_request *request = asked->request;
+    CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct session_event event = { .kind = EV_CREATED };
+    const struct event_extra extras[] = {
+        { .name = "agent", .kind = EXTRA_TEXT, .text = request->agent },
+        { .name = "revision", .kind = EXTRA_TEXT, .text = slice_of(live->revision->hash) },
+        { .name = "input", .kind = EXTRA_TEXT, .text = request->text },
+        { .name = "context", .kind = EXTRA_JSON, .text = or_absent(request->context) },
+        { .name = "metadata", .kind = EXTRA_JSON, .text = or_absent(request->metadata) },
+        { .name = "tenant", .kind = EXTRA_TEXT, .text = or_absent(slice_of(live->tenant)) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { 0 },
+    };
+
+    event.created = live->revision->limits;
+    event.created.crashes = live->engine->deps.config->limits.crashes;
+    event.created.tokens = lower(request->budget.tokens, event.created.tokens);
+    event.created.nanousd = lower(request->budget.nanousd, event.created.nanousd);
+    engine_format(live)->put_user(&wire, request->text);
+    enum verdict verdict = tick_add(
+        tick, &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) });
+    ASSERT(verdict == VERDICT_MOVED);
+    live->row.created_at_ms = tick->now_ms;
+    tick->op.commit.idempotency = request->idempotency;
+    tick->op.commit.idempotency.at_ms = tick->now_ms;
+    tick->op.commit.idempotency.response = id_slice(&live->id);
+    asked->request->seq = event.seq;
+    if (request->idempotency.key.len > 0)
+        tick->keyed = input;
+}
+
+static char *copy_of(struct slice text)
+{
+    char *copy = xcalloc(1, text.len + 1);
+
+    if (text.len > 0)
+        memcpy(copy, text.ptr, text.len);
+    return copy;
+}
+
+static void create(struct engine *engine, struct asked *asked)
+{
+    struct engine_request *request = asked->request;
+    struct id id = id_make("ses_", loop_wall_ms(engine->deps.loop), &engine->random);
+    struct live *live = live_new(engine, &id);
+
+    live->revision = TAKE(asked->revision);
+    live->tenant = copy_of(request->idempotency.tenant);
+    live->agent = copy_of(request->agent);
+    live->parent = copy_of((struct slice){ 0 });
+    live->metadata = copy_of(request->metadata.len > 0 ? request->metadata : SLICE_LIT("{}"));
+    live->context = request->context.len > 0 ? copy_of(request->context) : NULL;
+    live->row = (struct store_session){ .id = id_slice(&live->id),
+                                        .tenant = slice_of(live->tenant),
+                                        .agent = slice_of(live->agent),
+                                        .parent = slice_of(live->parent),
+                                        .metadata = slice_of(live->metadata) };
+    asked->input = (struct input){ .apply = create_apply, .end = replayed_end, .is_request = 1 };
+    live_input(live, &asked->input);
+}
+
+static void check_create(struct engine *engine, struct asked *asked)
+{
+    struct engine_request *request = asked->request;
+    const struct config_agent *agent = config_agent(engine->deps.config, request->agent);
+    CLEANUP(buf_release) struct buf instructions = { .max = HISTORY_BYTES_MAX };
+
+    if (!agent) {
+        request->code = "unknown_agent";
+        (void)err_set(&request->err, ERR_NOT_FOUND,
+                      "there is no agent '%.*s' in pawl.yaml; `pawl check` lists them",
+                      (int)request->agent.len, request->agent.ptr);
+        return;
+    }
+    struct revision *revision = engine_revision(engine, slice_of(agent->revision));
+    ASSERT(revision); /* engine_start() read all of them */
+    if (revision_instructions(revision, request->context, &instructions, &request->err)) {
+        request->code = "context_incomplete";
+        return;
+    }
+    asked->revision = revision_ref(revision);
+}
+
+/* ---- messages and the rest ---- */
+
+static enum event_kind kind_of(enum engine_request_kind kind)
+{
+    switch (kind) {
+    case ENGINE_CREATE: return EV_CREATED;
+    case ENGINE_MESSAGE: return EV_MESSAGE;
+    case ENGINE_CANCEL: return EV_CANCELLED;
+    case ENGINE_PAUSE: return EV_PAUSED;
+    case ENGINE_RESUME: return EV_RESUMED;
+    case ENGINE_RETRY: return EV_RETRIED;
+    case ENGINE_REQUEST_KIND_COUNT: break;
+    }
+    return EV_KIND_COUNT;
+}
+
+static void change_budget(struct tick *tick, const struct engine_request *request)
+{
+    struct session_event event = { .kind = EV_BUDGET_CHANGED };
+    const struct event_extra extras[] = {
+        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { 0 },
+    };
+
+    if (request->budget.tokens == 0 && request->budget.nanousd == 0)
+        return;
+    event.budget_changed.tokens =
+        request->budget.tokens ? request->budget.tokens : tick->state.limits.tokens;
+    event.budget_changed.nanousd =
+        request->budget.nanousd ? request->budget.nanousd : tick->state.limits.nanousd;
+    (void)tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras });
+}
+
+static const char *state_text(const struct session_state *state)
+{
+    if (state->mode == SESSION_CANCELLED)
+        return "it was cancelled, which is final";
+    if (state->mode == SESSION_IDLE)
+        return "its turn has ended";
+    return state->is_paused ? "it is paused" : "it is at work";
+}
+
+static void change_refused(struct tick *tick, struct engine_request *request)
+{
+    request->code = "session_state";
+    (void)err_set(&request->err, ERR_CONFLICT, "session %s cannot take '%s' now: %s",
+                  tick->live->id.text, event_kind_name(kind_of(request->kind)),
+                  state_text(&tick->state));
+}
+
+static void change_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct asked *asked = CONTAINER_OF(input, struct asked, input);
+    struct engine_request *request = asked->request;
+    CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct session_event event = { .kind = kind_of(request->kind) };
+    int is_message = request->kind == ENGINE_MESSAGE;
+    struct slice closed = { 0 };
+    const struct event_extra extras[] = {
+        { .name = is_message ? "content" : "reason",
+          .kind = EXTRA_TEXT,
+          .text = is_message ? request->text : or_absent(request->text) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { 0 },
+    };
+
+    request->err = (struct err){ 0 };
+    if (is_message)
+        engine_format(live)->put_user(&wire, request->text);
+    if (request->kind == ENGINE_CANCEL)
+        closed = answers_at_cancel(tick);
+    if (request->kind == ENGINE_RETRY && session_is_ended(&tick->state))
+        change_budget(tick, request);
+    if (tick_add(tick, &(struct tick_event){ .event = &event,
+                                             .extras = extras,
+                                             .wire = is_message ? buf_slice(&wire) : closed }) !=
+        VERDICT_MOVED) {
+        change_refused(tick, request);
+        return;
+    }
+    request->seq = event.seq;
+    if (request->kind == ENGINE_CANCEL)
+        tick->end_code = SLICE_LIT("cancelled");
+    if (request->idempotency.key.len > 0) {
+        tick->op.commit.idempotency = request->idempotency;
+        tick->op.commit.idempotency.at_ms = tick->now_ms;
+        tick->op.commit.idempotency.response = id_slice(&live->id);
+        tick->keyed = input;
+    }
+}
+
+/* ---- all of them ---- */
+
+static void answer_refused(void *arg)
+{
+    struct asked *asked = arg;
+    struct engine_request *request = asked->request;
+
+    asked_free(asked);
+    request->done(request, request->arg);
+}
+
+void engine_submit(struct engine *engine, struct engine_request *request)
+{
+    struct asked *asked = xcalloc(1, sizeof(*asked));
+
+    asked->request = request;
+    request->err = (struct err){ 0 };
+    request->code = NULL;
+    if (engine->drain)
+        refuse(request, "shutting_down", ERR_LIMIT,
+               "the server is shutting down; send this again in a moment");
+    else if (request->kind == ENGINE_CREATE)
+        check_create(engine, asked);
+    if (request->err.code != ERR_NONE) {
+        loop_post(engine->deps.loop, &asked->answer, answer_refused, asked);
+        return;
+    }
+    if (request->kind == ENGINE_CREATE) {
+        create(engine, asked);
+        return;
+    }
+    asked->input = (struct input){ .apply = change_apply, .end = replayed_end, .is_request = 1 };
+    live_input(live_get(engine, request->session), &asked->input);
+}

@@ -1,0 +1,413 @@
+/*
+ * tick.c - one tick of a session: events gathered, committed together, then carried out.
+ *
+ * While a tick is on its way to the store the session takes up nothing else; what comes meanwhile
+ * goes into the next one. So there is one writer, and one version to name.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/engine_internal.h"
+
+/* An input adds at most an answer with 32 refused calls and the end of a turn. */
+enum {
+    TICK_INPUT_ROOM = SESSION_CALLS_MAX * 2 + 8,
+    TICK_BYTES_MAX = 512 * 1024 * 1024,
+    BODY_BYTES_MAX = 256 * 1024 * 1024,
+};
+
+static struct tick *tick_new(struct live *live)
+{
+    struct tick *tick = xcalloc(1, sizeof(*tick));
+
+    tick->live = live;
+    tick->arena = arena_new(TICK_BYTES_MAX);
+    tick->state = live->state;
+    tick->inputs_last = &tick->inputs;
+    tick->now_ms = loop_wall_ms(live->engine->deps.loop);
+    return tick;
+}
+
+void tick_free(struct tick *tick)
+{
+    arena_free(tick->arena);
+    free(tick->commands);
+    free(tick);
+}
+
+struct slice tick_text(struct tick *tick, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    return arena_slice(tick->arena,
+                       (struct slice){ text, n < 0                      ? 0
+                                             : (size_t)n < sizeof(text) ? (size_t)n
+                                                                        : sizeof(text) - 1 });
+}
+
+static void keep_commands(struct tick *tick, const struct session_commands *commands)
+{
+    if (tick->commands_n + commands->n > tick->commands_cap) {
+        tick->commands_cap = (tick->commands_n + commands->n) * 2;
+        tick->commands = xrealloc(tick->commands, tick->commands_cap * sizeof(*tick->commands));
+    }
+    for (unsigned i = 0; i < commands->n; i++)
+        tick->commands[tick->commands_n++] = commands->at[i];
+}
+
+static void note_seqs(struct tick *tick, const struct session_event *event)
+{
+    if (event->kind == EV_CREATED || event->kind == EV_CONTEXT_CHANGED)
+        tick->context_seq = event->seq;
+    if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED)
+        tick->end_seq = event->seq;
+}
+
+enum verdict tick_add(struct tick *tick, const struct tick_event *add)
+{
+    CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
+    struct session_commands commands;
+
+    ASSERT(tick->events_n < TICK_EVENTS_MAX);
+    add->event->seq = tick->state.seq + 1;
+    add->event->at_ms = tick->now_ms;
+    enum verdict verdict = session_step(&tick->state, add->event, &commands);
+    if (verdict != VERDICT_MOVED)
+        return verdict;
+    keep_commands(tick, &commands);
+    note_seqs(tick, add->event);
+    event_write(&body, add->event, add->extras, add->call_extras);
+    tick->events[tick->events_n++] =
+        (struct store_event){ .seq = add->event->seq,
+                              .kind = add->event->kind,
+                              .at_ms = tick->now_ms,
+                              .body = arena_slice(tick->arena, buf_slice(&body)),
+                              .wire = add->wire.ptr ? arena_slice(tick->arena, add->wire)
+                                                    : (struct slice){ 0 } };
+    if (tick->live->has_history)
+        history_add(tick->live, add->event->kind, add->wire);
+    return VERDICT_MOVED;
+}
+
+/* ---- building ---- */
+
+static void take_inputs(struct tick *tick)
+{
+    struct live *live = tick->live;
+
+    while (live->inputs && tick->events_n + TICK_INPUT_ROOM < TICK_EVENTS_MAX) {
+        struct input *input = live->inputs;
+
+        live->inputs = input->next;
+        if (!live->inputs)
+            live->inputs_last = &live->inputs;
+        input->next = NULL;
+        *tick->inputs_last = input;
+        tick->inputs_last = &input->next;
+        input->apply(live, tick, input);
+        follow_dues(tick);
+        if (tick->keyed)
+            break; /* its key may refuse the whole tick: nothing else rides on it */
+    }
+}
+
+static void take_timers(struct tick *tick)
+{
+    struct session_event event;
+
+    if (tick->state.mode == SESSION_NEW || tick->live->engine->drain)
+        return;
+    while (tick->events_n + TICK_INPUT_ROOM < TICK_EVENTS_MAX &&
+           session_timer(&tick->state, tick->now_ms, &event)) {
+        if (tick_add(tick, &(struct tick_event){ .event = &event }) != VERDICT_MOVED)
+            break;
+        follow_dues(tick);
+    }
+}
+
+static void end_inputs(struct tick *tick, const struct err *err)
+{
+    while (tick->inputs) {
+        struct input *input = tick->inputs;
+
+        tick->inputs = input->next;
+        input->end(tick->live, input, err);
+    }
+}
+
+/* The store refused: what was taken up goes back to the front of the line. */
+static void give_back_inputs(struct tick *tick)
+{
+    struct live *live = tick->live;
+
+    if (!tick->inputs)
+        return;
+    *tick->inputs_last = live->inputs;
+    if (!live->inputs)
+        live->inputs_last = tick->inputs_last;
+    live->inputs = tick->inputs;
+    tick->inputs = NULL;
+}
+
+static void release_permit(struct tick *tick)
+{
+    if (!tick->has_permit)
+        return;
+    tick->has_permit = 0;
+    tick->live->engine->model_calls--;
+    permits_changed(tick->live->engine);
+}
+
+/* ---- committing ---- */
+
+static void set_ended(struct store_session *row, const struct tick *tick)
+{
+    if (!session_is_ended(&tick->state))
+        row->ended_at_ms = 0;
+    else if (tick->end_seq != 0)
+        row->ended_at_ms = tick->now_ms;
+    if (tick->end_seq != 0)
+        row->end_seq = tick->end_seq;
+}
+
+static void set_row(struct tick *tick, struct store_session *row)
+{
+    struct live *live = tick->live;
+    struct engine *engine = live->engine;
+    unsigned char blob[SESSION_BLOB_MAX];
+    size_t len = session_encode(&tick->state, blob);
+    int is_owned = session_is_in_flight(&tick->state) && !engine->is_handing_over &&
+                   !suspect_is_held(live, &tick->state);
+
+    row->revision = slice_of(live->revision->hash);
+    row->status = session_status(&tick->state);
+    row->is_paused = tick->state.is_paused;
+    row->is_live = session_is_live(&tick->state);
+    row->owner = is_owned ? engine->worker : 0;
+    row->epoch = is_owned ? engine->epoch : 0;
+    row->wake_at_ms = row->is_live ? 0 : session_wake_at_ms(&tick->state);
+    row->updated_at_ms = tick->now_ms;
+    row->turn = tick->state.turn;
+    row->steps = tick->state.steps;
+    row->spent = tick->state.spent;
+    row->seq = tick->state.seq;
+    row->task_seq = tick->state.turn_seq;
+    if (tick->context_seq != 0)
+        row->context_seq = tick->context_seq;
+    set_ended(row, tick);
+    row->state = arena_slice(tick->arena, (struct slice){ (const char *)blob, len });
+}
+
+static void on_commit(struct store_op *op, void *arg);
+
+static void tick_submit(struct tick *tick)
+{
+    struct store_idempotency idempotency = tick->op.commit.idempotency;
+
+    tick->op = (struct store_op){ .kind = STORE_COMMIT, .done = on_commit, .arg = tick };
+    tick->op.commit.idempotency = idempotency;
+    tick->op.commit.row = tick->live->row;
+    if (tick->live->row.version > 0)
+        tick->op.commit.row.metadata = (struct slice){ 0 }; /* unchanged */
+    set_row(tick, &tick->op.commit.row);
+    tick->op.commit.events = tick->events;
+    tick->op.commit.events_n = tick->events_n;
+    store_submit(tick->live->engine->deps.store, &tick->op);
+}
+
+static void tell_ended(struct tick *tick)
+{
+    const struct engine_deps *deps = &tick->live->engine->deps;
+
+    if (tick->end_seq == 0)
+        return;
+    tick->live->engine->stats.ended++;
+    if (deps->on_ended)
+        deps->on_ended(deps->arg, &tick->live->row, tick->end_code, tick->end_message);
+}
+
+/* The tick is in the store: the session is what it says, and its commands may be carried out. */
+static void committed(struct tick *tick)
+{
+    struct live *live = tick->live;
+    struct engine *engine = live->engine;
+    uint64_t version = live->row.version + 1;
+    int64_t key = tick->op.commit.row.key;
+    struct slice metadata = live->row.metadata;
+
+    live->state = tick->state;
+    live->row = tick->op.commit.row;
+    live->row.metadata = metadata;
+    live->row.version = version;
+    live->row.key = key;
+    live->row.state = (struct slice){ 0 };
+    live->retry_ms = 0;
+    live->tick = NULL;
+    engine->stats.ticks++;
+    live_drop_calls(live);
+    tell_ended(tick);
+    end_inputs(tick, &(struct err){ 0 });
+    if (tick->has_permit)
+        tick->has_permit = 0; /* the model job holds it from here */
+    commands_carry_out(live, tick->commands, tick->commands_n);
+    if (tick->is_claim && tick->events_n == 0) {
+        struct session_commands open;
+
+        session_open_commands(&live->state, &open);
+        commands_carry_out(live, open.at, open.n);
+    }
+    if (engine->deps.on_commit && tick->events_n > 0)
+        engine->deps.on_commit(engine->deps.arg, id_slice(&live->id), live->row.seq);
+    tick_free(tick);
+    live_pump(live);
+}
+
+/* It was not recorded. The history built on it is worth nothing any more. */
+static void dropped(struct tick *tick)
+{
+    struct live *live = tick->live;
+
+    release_permit(tick);
+    give_back_inputs(tick);
+    live->tick = NULL;
+    tick_free(tick);
+    live_drop_calls(live);
+    if (live->row.version > 0) {
+        history_forget(live);
+    } else {
+        buf_clear(&live->messages); /* not created yet: its history is empty */
+        buf_clear(&live->unread);
+    }
+    live_pump(live);
+}
+
+/* ---- the store could not say whether it happened: the row knows, and we are its only writer ----
+ */
+
+static void on_reread(struct store_op *op, void *arg);
+
+static void reread(void *arg)
+{
+    struct tick *tick = arg;
+
+    tick->op = (struct store_op){ .kind = STORE_LOAD,
+                                  .load = { .id = id_slice(&tick->live->id) },
+                                  .done = on_reread,
+                                  .arg = tick };
+    store_submit(tick->live->engine->deps.store, &tick->op);
+}
+
+static void on_reread(struct store_op *op, void *arg)
+{
+    struct tick *tick = arg;
+    struct live *live = tick->live;
+    uint64_t version = op->load.row.version;
+
+    if (op->err.code != ERR_NONE && op->err.code != ERR_NOT_FOUND) {
+        loop_timer_start(live->engine->deps.loop, &live->timer, 100, reread, tick);
+        return;
+    }
+    if (op->err.code == ERR_NOT_FOUND)
+        version = 0;
+    if (version == live->row.version + 1) {
+        int64_t key = op->load.row.key;
+
+        tick->op = (struct store_op){ 0 };
+        tick->op.commit.row = live->row;
+        set_row(tick, &tick->op.commit.row);
+        tick->op.commit.row.key = key;
+        committed(tick);
+        return;
+    }
+    live->needs_row = version > 0; /* its version is as we knew it, or somebody else's */
+    dropped(tick);
+}
+
+/* A key that was seen before: the one who sent it gets the former answer, all else goes on. */
+static void refuse_keyed(struct tick *tick, const struct err *err)
+{
+    struct live *live = tick->live;
+    struct input **at = &tick->inputs;
+
+    while (*at != tick->keyed)
+        at = &(*at)->next;
+    *at = tick->keyed->next;
+    if (!*at)
+        tick->inputs_last = at;
+    tick->keyed->end(live, tick->keyed, err);
+    if (live->row.version == 0)
+        live->is_gone = 1; /* it was never created */
+    dropped(tick);
+}
+
+static void on_commit(struct store_op *op, void *arg)
+{
+    struct tick *tick = arg;
+    struct live *live = tick->live;
+    struct err err = op->err;
+
+    switch (err.code) {
+    case ERR_NONE: committed(tick); return;
+    case ERR_TIMEOUT: reread(tick); return;
+    case ERR_INVALID:
+    case ERR_CONFLICT:
+        if (tick->keyed && (op->commit.is_replay || err.code == ERR_INVALID)) {
+            refuse_keyed(tick, &err);
+            return;
+        }
+        if (err.code == ERR_INVALID)
+            break;
+        live->needs_row = live->row.version > 0; /* another wrote first: look again */
+        dropped(tick);
+        return;
+    case ERR_UNAVAILABLE:
+    case ERR_LIMIT:
+        dropped(tick);
+        if (live->row.version == 0) {
+            live->is_gone = 1;
+            live->load_err = err;
+            return;
+        }
+        live_retry_later(live, &err);
+        return;
+    case ERR_NOT_FOUND:
+    case ERR_CORRUPT: break;
+    }
+    (void)err_wrap(&err, "session %s cannot be stored", live->id.text);
+    engine_fatal(live->engine, &err);
+}
+
+/* A session that a former process left in flight, without an owner: this one takes it. */
+static int is_to_be_claimed(const struct live *live)
+{
+    return live->row.version > 0 && live->row.owner == 0 && session_is_in_flight(&live->state) &&
+           !live->engine->drain && !suspect_is_held((struct live *)(uintptr_t)live, &live->state);
+}
+
+void tick_run(struct live *live)
+{
+    struct tick *tick = tick_new(live);
+
+    live->tick = tick;
+    take_inputs(tick);
+    take_timers(tick);
+    if (!tick->keyed || tick->state.seq > 0)
+        follow_model(tick);
+    tick->is_claim = is_to_be_claimed(live);
+    if (tick->events_n > 0 || tick->is_claim) {
+        tick_submit(tick);
+        return;
+    }
+    int needs_history = tick->needs_history;
+
+    live->tick = NULL;
+    end_inputs(tick, &(struct err){ 0 });
+    tick_free(tick);
+    if (needs_history)
+        load_history(live);
+}
