@@ -60,6 +60,7 @@ static void start_end(struct start *start, const struct err *err)
     struct err outcome = *err;
 
     free(start);
+    engine->start = NULL;
     if (outcome.code == ERR_NONE) {
         recovery_start(engine);
         timed_start(engine->timed);
@@ -136,6 +137,7 @@ void engine_start(struct engine *engine, engine_started_fn *done, void *arg)
 {
     struct start *start = xcalloc(1, sizeof(*start));
 
+    engine->start = start;
     start->engine = engine;
     start->done = done;
     start->arg = arg;
@@ -183,13 +185,8 @@ static void free_lives(struct engine *engine)
 {
     void *value;
 
-    for (size_t at = 0; map_each(engine->lives, &at, &value);) {
-        struct live *live = value;
-
-        if (live->tick)
-            tick_free(live->tick);
-        live_free(live);
-    }
+    for (size_t at = 0; map_each(engine->lives, &at, &value);)
+        live_free(value);
     map_free(engine->lives);
 }
 
@@ -207,6 +204,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     free_lives(engine);
+    free(engine->start);
     free_revisions(engine);
     suspects_free(engine->suspects);
     recovery_free(engine->recovery);

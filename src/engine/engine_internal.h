@@ -35,6 +35,7 @@ struct engine {
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
     struct recovery *recovery;
     struct suspects *suspects;
+    struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
     int is_handing_over; /* the end of a drain: sessions are left without an owner */
     struct engine_stats stats;
@@ -78,6 +79,7 @@ struct live {
     struct buf messages; /* wires up to the last model_started, joined by commas */
     struct buf unread;   /* wires of messages since then */
     int has_history;     /* `messages` and `unread` are the journal's */
+    struct load *load;   /* under way */
     int is_loading;      /* row, revision or history are on their way */
     int needs_row;       /* the store's row is to be read (again) before anything else */
     int is_gone;         /* it is not in the store: inputs are answered with load_err */
@@ -99,7 +101,7 @@ struct live *live_get(struct engine *engine, struct slice id);
 struct live *live_new(struct engine *engine, const struct id *id); /* about to be created */
 void live_input(struct live *live, struct input *input);           /* takes over input */
 void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
-void live_free(struct live *live);
+void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
 enum { HISTORY_BYTES_MAX = 256 * 1024 * 1024 };
 struct call_info *live_call(struct live *live, uint32_t number);

@@ -115,33 +115,7 @@ void live_drop_calls(struct live *live)
     }
 }
 
-/* ---- letting go ---- */
-
-void live_free(struct live *live)
-{
-    struct engine *engine = live->engine;
-
-    loop_post_cancel(engine->deps.loop, &live->pump);
-    loop_timer_stop(engine->deps.loop, &live->timer);
-    (void)map_remove(engine->lives, id_slice(&live->id));
-    while (live->calls) {
-        struct call_info *next = live->calls->next;
-
-        call_info_free(live->calls);
-        live->calls = next;
-    }
-    model_jobs_free(live);
-    tool_jobs_free(live);
-    revision_unref(live->revision);
-    buf_release(&live->messages);
-    buf_release(&live->unread);
-    free(live->tenant);
-    free(live->agent);
-    free(live->parent);
-    free(live->metadata);
-    free(live->context);
-    free(live);
-}
+/* ---- inputs that cannot be taken up ---- */
 
 static void on_timer(void *arg)
 {
@@ -176,6 +150,40 @@ void live_retry_later(struct live *live, const struct err *err)
     if (live->retry_ms > RETRY_MAX_MS)
         live->retry_ms = RETRY_MAX_MS;
     loop_timer_start(live->engine->deps.loop, &live->timer, live->retry_ms, on_timer, live);
+}
+
+/* ---- letting go ---- */
+
+void live_free(struct live *live)
+{
+    struct engine *engine = live->engine;
+    struct err err;
+
+    loop_post_cancel(engine->deps.loop, &live->pump);
+    loop_timer_stop(engine->deps.loop, &live->timer);
+    (void)map_remove(engine->lives, id_slice(&live->id));
+    (void)err_set(&err, ERR_TIMEOUT, "the server stopped before this was done");
+    if (live->tick)
+        tick_free(live->tick); /* gives its inputs back */
+    end_inputs(live, &err, 0);
+    free(live->load);
+    while (live->calls) {
+        struct call_info *next = live->calls->next;
+
+        call_info_free(live->calls);
+        live->calls = next;
+    }
+    model_jobs_free(live);
+    tool_jobs_free(live);
+    revision_unref(live->revision);
+    buf_release(&live->messages);
+    buf_release(&live->unread);
+    free(live->tenant);
+    free(live->agent);
+    free(live->parent);
+    free(live->metadata);
+    free(live->context);
+    free(live);
 }
 
 /* It waits for a time, for people or for a permit, or it has ended: then it is a row, not an

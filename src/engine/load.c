@@ -39,6 +39,7 @@ static void load_end(struct load *load)
     struct live *live = load->live;
 
     live->is_loading = 0;
+    live->load = NULL;
     free(load);
     live_pump(live);
 }
@@ -253,6 +254,7 @@ void load_row(struct live *live)
 
     ASSERT(!live->is_loading);
     live->is_loading = 1;
+    live->load = load;
     load->live = live;
     history_forget(live); /* it belongs to the state that is read anew */
     load->op = (struct store_op){ .load = { .id = id_slice(&live->id), .with_texts = 1 } };
@@ -338,6 +340,7 @@ void load_history(struct live *live)
 
     ASSERT(!live->is_loading);
     live->is_loading = 1;
+    live->load = load;
     history_forget(live);
     load->live = live;
     load_history_page(load, 0);

@@ -1,4 +1,5 @@
 /* model_job.c - an attempt of a model call in flight, and the permits for them. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/engine_internal.h"

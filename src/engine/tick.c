@@ -29,8 +29,23 @@ static struct tick *tick_new(struct live *live)
     return tick;
 }
 
+/* The store refused: what was taken up goes back to the front of the line. */
+static void give_back_inputs(struct tick *tick)
+{
+    struct live *live = tick->live;
+
+    if (!tick->inputs)
+        return;
+    *tick->inputs_last = live->inputs;
+    if (!live->inputs)
+        live->inputs_last = tick->inputs_last;
+    live->inputs = tick->inputs;
+    tick->inputs = NULL;
+}
+
 void tick_free(struct tick *tick)
 {
+    give_back_inputs(tick);
     arena_free(tick->arena);
     free(tick->commands);
     free(tick);
@@ -138,20 +153,6 @@ static void end_inputs(struct tick *tick, const struct err *err)
         tick->inputs = input->next;
         input->end(tick->live, input, err);
     }
-}
-
-/* The store refused: what was taken up goes back to the front of the line. */
-static void give_back_inputs(struct tick *tick)
-{
-    struct live *live = tick->live;
-
-    if (!tick->inputs)
-        return;
-    *tick->inputs_last = live->inputs;
-    if (!live->inputs)
-        live->inputs_last = tick->inputs_last;
-    live->inputs = tick->inputs;
-    tick->inputs = NULL;
 }
 
 static void release_permit(struct tick *tick)
