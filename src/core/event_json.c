@@ -164,6 +164,7 @@ static void put_facts(struct buf *body, const struct session_event *event,
     case EV_TOOL_FAILED: put_count(body, "retry_at", event->tool_failed.retry_at_ms); break;
     case EV_TOOL_IN_DOUBT:
         put_count(body, "reconcile_at", event->tool_in_doubt.reconcile_at_ms);
+        put_flag(body, "counts", event->tool_in_doubt.counts);
         break;
     case EV_TOOL_RECONCILED:
         put_name(body, "outcome", reconcile_outcome_name(event->tool_reconciled.outcome));

@@ -6,10 +6,12 @@
  * seq, at and kind are columns of their own and are put in front when the event is shown.
  *
  *   tool_finished  {"v":1,"call":3,"attempt":1,"output":"42","is_error":false,"duration_ms":12}
- *   model_answered {"v":1,"call":2,"attempt":1,"finish":"stop","usage":{"tokens":15,"usd":0.0001},
- *                   "first_call":3,"calls":[{"type":"tool","id":"call_1","tool":"now",...}],...}
+ *   model_answered {"v":1,"call":2,"attempt":1,"finish":"stop",
+ *                   "used":{"tokens":15,"usd":0.0001,"nanousd":100000},"first_call":3,
+ *                   "calls":[{"call":3,"type":"tool","id":"call_1","tool":"now",...}],...}
  *
- * Amounts: "usd" is a decimal number of dollars for people, beside the exact "nanousd".
+ * Amounts: "usd" is a decimal number of dollars for people, beside the exact "nanousd". A member
+ * that is 0 or false is left out.
  */
 #ifndef CORE_EVENT_JSON_H
 #define CORE_EVENT_JSON_H
@@ -18,7 +20,10 @@
 
 enum extra_kind { EXTRA_TEXT, EXTRA_JSON, EXTRA_INT, EXTRA_BOOL };
 
-/* A member that decides nothing. Absent if kind is TEXT or JSON and text.ptr is NULL. */
+/*
+ * A member that decides nothing. Absent if kind is TEXT or JSON and text.ptr is NULL. Its name is
+ * none that event_json.c writes in the same object: a body with a name twice cannot be read.
+ */
 struct event_extra {
     const char *name;
     enum extra_kind kind;

@@ -50,24 +50,26 @@ static struct spend read_spend(struct reader *r, const struct json *node, const 
                            .nanousd = read_amount(r, value, "nanousd") };
 }
 
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* 16 digits of hex. */
 static uint64_t read_hash(struct reader *r, const struct json *node, const char *key)
 {
     struct slice text = json_str(json_get(node, key));
     uint64_t hash = 0;
+    size_t i = 0;
 
-    if (!text.ptr)
-        return 0;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-
-        if (digit < 0 || text.len != 16) {
-            r->bad = r->bad ? r->bad : key;
-            return 0;
-        }
-        hash = hash << 4 | (uint64_t)digit;
-    }
-    return hash;
+    for (; text.len == 16 && i < text.len && hex_digit(text.ptr[i]) >= 0; i++)
+        hash = hash << 4 | (uint64_t)hex_digit(text.ptr[i]);
+    if (i == 16)
+        return hash;
+    r->bad = r->bad ? r->bad : key;
+    return 0;
 }
 
 /* Names by position, one function an enumeration, so that read_name() serves them all. */
@@ -151,7 +153,8 @@ static void read_decl(struct reader *r, const struct json *node, struct call_dec
         decl->on_expiry =
             (enum expiry_action)read_name(r, node, "on_expiry", EXPIRY_ACTION_COUNT, expiry_at);
     decl->due_ms = read_amount(r, node, "due");
-    decl->signal_hash = read_hash(r, node, "signal");
+    if (json_get(node, "signal"))
+        decl->signal_hash = read_hash(r, node, "signal");
     decl->reserved = read_spend(r, node, "reserved");
 }
 
@@ -222,6 +225,7 @@ static void read_facts(struct reader *r, const struct json *body, struct session
     case EV_TOOL_FAILED: event->tool_failed.retry_at_ms = read_amount(r, body, "retry_at"); break;
     case EV_TOOL_IN_DOUBT:
         event->tool_in_doubt.reconcile_at_ms = read_amount(r, body, "reconcile_at");
+        event->tool_in_doubt.counts = read_flag(r, body, "counts");
         break;
     case EV_TOOL_RECONCILED:
         event->tool_reconciled.outcome =
@@ -265,6 +269,9 @@ enum err_code event_read(struct session_event *ret_event, enum event_kind kind, 
     struct session_event event;
     struct reader r = { 0 };
 
+    if (kind >= EV_KIND_COUNT)
+        return err_set(err, ERR_CORRUPT,
+                       "a stored event is of a kind that this pawl does not know");
     if (json_read(&root, body, BODY_BYTES_MAX, err)) {
         err->code = ERR_CORRUPT;
         return err_wrap(err, "a stored %s event", event_kind_name(kind));

@@ -1,7 +1,7 @@
 #include "core/price.h"
 
-static const int64_t tokens_max = 1000000000000; /* 10^12 */
-static const int64_t price_max = 1000000;        /* 1,000 dollars a million tokens: sums fit */
+static const int64_t tokens_max = 100000000000; /* 10^11 */
+static const int64_t price_max = 1000000; /* 1,000 dollars a million tokens: sums stay below 2^60 */
 
 static int64_t clamp(int64_t value, int64_t max)
 {
@@ -33,8 +33,7 @@ struct spend price_reservation(const struct price *price, uint64_t prompt_bytes,
         .output_tokens = max_output_tokens,
     };
 
-    /* A cached token may cost more than a fresh one only by mistake; reserve for it all the same.
-     */
+    /* Only by mistake does a cached token cost more than a fresh one; reserve for it even so. */
     if (price->cached_input > price->input)
         most.cached_tokens = most.input_tokens;
     return price_usage(price, &most);

@@ -20,7 +20,7 @@ struct usage {
     int64_t output_tokens;
 };
 
-/* Tokens and cost of what was used. Absurd counts (negative, beyond 10^12) count as their bound. */
+/* Tokens and cost of what was used. Absurd counts (negative, beyond 10^11) count as their bound. */
 struct spend price_usage(const struct price *price, const struct usage *usage);
 
 /*

@@ -18,7 +18,7 @@ struct retry_policy {
 
 /*
  * When the attempt after `failures` failures (>= 1, this one included) begins, or 0 if there is
- * none left. random64 is uniform; floor_ms is the server's wish, or 0.
+ * none left. random64 is uniform; floor_ms is the server's wish, of which a day is granted, or 0.
  */
 int64_t retry_at_ms(const struct retry_policy *policy, uint32_t failures, int64_t now_ms,
                     int64_t floor_ms, uint64_t random64);

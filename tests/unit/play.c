@@ -1,4 +1,4 @@
-#include "play.h"
+#include "unit/play.h"
 
 static struct slice encode(const struct session_state *state, unsigned char blob[SESSION_BLOB_MAX])
 {

@@ -9,7 +9,7 @@
 #define UNIT_PLAY_H
 
 #include "core/session.h"
-#include "unit.h"
+#include "unit/unit.h"
 
 enum { PLAY_START_MS = 1000, PLAY_STEP_MS = 10 };
 

@@ -1,5 +1,5 @@
 /* Turns: how they begin, end, are cancelled, retried, paused and forked. */
-#include "play.h"
+#include "unit/play.h"
 
 static const struct session_limits none;
 static const struct spend free_of_charge;
