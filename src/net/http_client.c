@@ -58,9 +58,19 @@ static CURL *take_handle(struct http_client *client)
     return easy;
 }
 
+/*
+ * A call that ends before it has a connection (no address, no TLS) leaves its read buffer in the
+ * handle. libcurl 7.88 then takes no other size for it, and after a reset has forgotten how small
+ * it is: such a handle is not used again.
+ */
+static int is_reusable(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)HTTP_READ_BYTES) == CURLE_OK;
+}
+
 static void give_handle(struct http_client *client, CURL *easy)
 {
-    if (client->kept_n == HANDLES_KEPT_MAX) {
+    if (client->kept_n == HANDLES_KEPT_MAX || !is_reusable(easy)) {
         curl_easy_cleanup(easy);
         return;
     }

@@ -8,7 +8,6 @@
 
 enum {
     CONNECT_TIMEOUT_MS = 10 * 1000,
-    READ_BYTES = 2048,        /* a call in flight costs 13 KB with it, and 100 KB with curl's own */
     UPLOAD_BYTES = 16 * 1024, /* curl's least */
 };
 
@@ -165,7 +164,7 @@ static void set_limits(struct http_exchange *exchange)
 
     SET(exchange->easy, CURLOPT_TIMEOUT_MS, clamp_ms(call->timeout_ms));
     SET(exchange->easy, CURLOPT_CONNECTTIMEOUT_MS, clamp_ms(connect_ms));
-    SET(exchange->easy, CURLOPT_BUFFERSIZE, (long)READ_BYTES);
+    SET(exchange->easy, CURLOPT_BUFFERSIZE, (long)HTTP_READ_BYTES);
     SET(exchange->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BYTES);
 }
 

@@ -11,7 +11,10 @@
 #include "net/http_client.h"
 #include "net/http_shard.h"
 
-enum { HTTP_WHERE_MAX = 256 };
+enum {
+    HTTP_WHERE_MAX = 256,
+    HTTP_READ_BYTES = 2048, /* a call in flight costs 13 KB with it, and more with curl's own */
+};
 
 struct http_exchange {
     struct http_client *client;

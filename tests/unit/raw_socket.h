@@ -165,6 +165,30 @@ static inline void raw_run_turns(struct loop *loop, int n)
         loop_run(loop);
 }
 
+static inline void raw_count(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static inline void raw_stop(void *arg)
+{
+    loop_stop(arg);
+}
+
+/* How often the loop turns while nothing happens for a moment: often means that somebody spins. */
+static inline int raw_turns_at_rest(struct loop *loop)
+{
+    struct loop_timer timer = { 0 };
+    int turns = 0;
+
+    raw_run_turns(loop, 10);
+    loop_set_turn_end(loop, raw_count, &turns);
+    loop_timer_start(loop, &timer, 50, raw_stop, loop);
+    loop_run(loop);
+    loop_set_turn_end(loop, NULL, NULL);
+    return turns;
+}
+
 /* A listening socket on a free port of the loopback. */
 static inline int raw_listen(uint16_t *ret_port)
 {

@@ -349,6 +349,19 @@ static void a_silent_handshake_sent_nothing(void **state)
     assert_int_equal(p.err.code, ERR_UNAVAILABLE);
 }
 
+static void a_name_without_address_sent_nothing(void **state)
+{
+    struct client_fixture *c = *state;
+    struct probe p;
+
+    probe_init(&p, c, c->port, "/x");
+    p.call.url = "http://name.invalid/secret";
+    p.call.connect_timeout_ms = 100; /* where no name server answers */
+    run_call(&p);
+    assert_int_equal(p.err.code, ERR_UNAVAILABLE);
+    assert_null(strstr(p.err.msg, "secret"));
+}
+
 /* The peer reads the request if it waits, says this, and closes. */
 static void expect_unknown(struct client_fixture *c, int waits, const char *says, int status,
                            const char *text)
@@ -465,6 +478,21 @@ static void a_kept_connection_that_was_closed_is_replaced(void **state)
         raw_close(&raw);
         raw_run_turns(c->f->loop, 3);
     }
+}
+
+static void waiting_for_an_answer_costs_nothing(void **state)
+{
+    struct client_fixture *c = *state;
+    struct probe waiting, kept;
+
+    probe_init(&kept, c, c->f->port, "/x");
+    run_call(&kept);
+    probe_init(&waiting, c, c->port, "/x");
+    start(&waiting);
+    assert_in_range(raw_turns_at_rest(c->f->loop), 0, 20);
+    http_call_cancel(&waiting.call);
+    wait_done(&waiting);
+    assert_in_range(raw_turns_at_rest(c->f->loop), 0, 20);
 }
 
 /* ---- limits, pieces, cancelling ---- */
@@ -705,6 +733,22 @@ static void a_client_may_be_freed_with_open_calls(void **state)
     raw_run_turns(c->f->loop, 4);
 }
 
+/* Handles are used again, whatever became of the call before. */
+static void a_failure_leaves_nothing_behind(void **state)
+{
+    static void (*const failures[])(void **) = {
+        a_refused_connection_sent_nothing,   a_failed_handshake_sent_nothing,
+        a_silent_handshake_sent_nothing,     a_name_without_address_sent_nothing,
+        a_call_may_be_cancelled_at_any_time,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(failures); i++) {
+        failures[i](state);
+        for (int again = 0; again < 3; again++)
+            an_answer_is_gathered(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -718,11 +762,14 @@ int main(void)
         CASE(a_refused_connection_sent_nothing),
         CASE(a_failed_handshake_sent_nothing),
         CASE(a_silent_handshake_sent_nothing),
+        CASE(a_name_without_address_sent_nothing),
+        CASE(a_failure_leaves_nothing_behind),
         CASE(a_lost_connection_leaves_the_outcome_unknown),
         CASE(an_answer_that_is_no_http_leaves_the_outcome_unknown),
         CASE(a_late_answer_leaves_the_outcome_unknown),
         CASE(a_kept_connection_is_used_again),
         CASE(a_kept_connection_that_was_closed_is_replaced),
+        CASE(waiting_for_an_answer_costs_nothing),
         CASE(an_answer_over_its_limit_ends_the_call),
         CASE(an_answer_at_its_limit_is_taken),
         CASE(pieces_are_given_as_they_come),

@@ -238,6 +238,25 @@ static void silent_connections_are_closed(void **state)
     raw_close(&waiting);
 }
 
+static void waiting_costs_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct raw piped, gone, half;
+
+    raw_open(&piped, f->loop, f->port);
+    raw_says(&piped, "GET /1 HTTP/1.1\r\n" HOST "\r\nGET /2 HTTP/1.1\r\n" HOST "\r\n");
+    hold(f, 1);
+    raw_open(&gone, f->loop, f->port);
+    raw_says(&gone, "GET /gone HTTP/1.1\r\n" HOST "\r\n");
+    hold(f, 2);
+    raw_close(&gone);
+    raw_open(&half, f->loop, f->port);
+    raw_says(&half, "POST /half HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nhalf");
+    assert_in_range(raw_turns_at_rest(f->loop), 0, 20);
+    raw_close(&piped);
+    raw_close(&half);
+}
+
 static void set_idle(void *arg)
 {
     struct fixture *f = arg;
@@ -413,6 +432,7 @@ int main(void)
         CASE(hundreds_may_wait_at_once),
         CASE(more_connections_than_the_limit_wait_for_a_place),
         CASE(silent_connections_are_closed),
+        CASE(waiting_costs_nothing),
         CASE(a_drain_lets_open_requests_finish),
         CASE(a_server_without_requests_is_drained_at_once),
         CASE(a_server_may_be_freed_with_open_requests),
