@@ -1,0 +1,189 @@
+/* build.c - what the builders share, and the server's own settings. */
+#include "config/build.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *build_text(struct build *build, struct slice text)
+{
+    return arena_str(build->impl->arena, text);
+}
+
+const char *build_own(struct build *build, struct buf *text)
+{
+    struct config_impl *impl = build->impl;
+    size_t len = text->len;
+    char *taken = buf_detach(text);
+
+    impl->owned = xrealloc(impl->owned, (impl->owned_n + 1) * sizeof(*impl->owned));
+    impl->owned[impl->owned_n++] = (struct owned){ taken, len };
+    return taken;
+}
+
+const char *build_path(struct build *build, struct slice path)
+{
+    CLEANUP(buf_release) struct buf buf = { .max = PATH_BYTES_MAX };
+
+    if (path.len > 0 && path.ptr[0] == '/')
+        return build_text(build, path);
+    while (path.len > 1 && memcmp(path.ptr, "./", 2) == 0)
+        path = (struct slice){ path.ptr + 2, path.len - 2 };
+    buf_puts(&buf, build->config->dir);
+    if (buf.data[buf.len - 1] != '/')
+        buf_puts(&buf, "/");
+    buf_put(&buf, path);
+    return build_text(build, buf_slice(&buf));
+}
+
+const struct yaml_node *build_find(struct build *build, const char *section,
+                                   const struct yaml_node *ref)
+{
+    const struct yaml_node *entries = fields_node(build->top, section);
+    const struct yaml_node *found = entries ? yaml_get(entries, ref->text.ptr) : NULL;
+
+    if (found)
+        return found;
+    report_error(build->report, ref->at, "%s: there is no %s in '%s'%s", yaml_path(ref).text,
+                 quote(ref->written).text, section, hint_of(entries, ref->written).text);
+    return NULL;
+}
+
+struct retry_policy build_retry(struct build *build, struct fields retry)
+{
+    struct retry_policy policy = {
+        .attempts = (uint32_t)fields_number(retry, "attempts"),
+        .first_ms = fields_number(retry, "first"),
+        .max_ms = fields_number(retry, "max"),
+    };
+
+    if (policy.first_ms > policy.max_ms)
+        report_error(build->report, yaml_where(retry.map), "%s: 'first' is longer than 'max'",
+                     yaml_path(retry.map).text);
+    return policy;
+}
+
+/* The digits after the last colon; -1: they are no port. */
+static int32_t port_of(struct slice text)
+{
+    const char *colon = text.len > 0 ? memrchr(text.ptr, ':', text.len) : NULL;
+    struct slice digits = { colon ? colon + 1 : NULL, 0 };
+    struct err err;
+    int64_t port;
+
+    if (!colon)
+        return -1;
+    digits.len = (size_t)(text.ptr + text.len - digits.ptr);
+    if (value_parse(&port, VALUE_COUNT, digits, &err) || port > UINT16_MAX)
+        return -1;
+    return (int32_t)port;
+}
+
+static void build_listen(struct build *build)
+{
+    static const struct {
+        const char *written;
+        const char *address;
+    } hosts[] = { { "127.0.0.1", "127.0.0.1" }, { "localhost", "127.0.0.1" }, { "[::1]", "::1" } };
+    const struct yaml_node *node = fields_node(build->top, "listen");
+    struct slice listen = fields_text(build->top, "listen");
+    int32_t port = port_of(listen);
+
+    if (port < 0) {
+        report_error(build->report, node->at,
+                     "listen: %s has no port from 0 to 65535; write it as in 127.0.0.1:7295",
+                     quote(node->written).text);
+        return;
+    }
+    const char *colon = memrchr(listen.ptr, ':', listen.len);
+    struct slice host = { listen.ptr, (size_t)(colon - listen.ptr) };
+
+    build->config->listen_port = (uint16_t)port;
+    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+        if (slice_is(host, hosts[i].written))
+            build->config->listen_host = hosts[i].address;
+    if (!build->config->listen_host)
+        report_error(build->report, node->at,
+                     "listen: %s is not 127.0.0.1, [::1] or localhost; pawl listens only on "
+                     "loopback until there are API keys",
+                     quote(node->written).text);
+}
+
+static int has_prefix(struct slice text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+}
+
+static int is_later_url(struct slice url, const char *const *schemes)
+{
+    for (size_t i = 0; schemes[i]; i++)
+        if (has_prefix(url, schemes[i]))
+            return 1;
+    return 0;
+}
+
+static void build_store(struct build *build)
+{
+    static const char *const later[] = { "postgres:", "postgresql:", "redis:", "rediss:", NULL };
+    const struct yaml_node *node = fields_node(build->top, "store");
+    struct slice url = fields_text(build->top, "store");
+    const char *scheme = "sqlite:";
+    struct slice path = { url.ptr + strlen(scheme), url.len - strlen(scheme) };
+    CLEANUP(buf_release) struct buf buf = { .max = PATH_BYTES_MAX };
+
+    if (slice_is(url, "mem:")) {
+        build->config->store = "mem:";
+    } else if (has_prefix(url, scheme) && path.len > 0) {
+        buf_putf(&buf, "%s%s", scheme, build_path(build, path));
+        build->config->store = build_text(build, buf_slice(&buf));
+    } else if (is_later_url(url, later)) {
+        /* The address may hold a password: it is not shown. */
+        report_error(build->report, node->at,
+                     "store: that comes in a later version; write sqlite:PATH for now");
+    } else {
+        report_error(
+            build->report, node->at,
+            "store: this is none that pawl knows; write sqlite:PATH, as in sqlite:pawl.db");
+    }
+}
+
+static void build_queue(struct build *build)
+{
+    static const char *const later[] = { "redis:", "rediss:", "amqp:", "amqps:", NULL };
+    const struct yaml_node *node = fields_node(build->top, "queue");
+    struct slice queue = fields_text(build->top, "queue");
+
+    if (slice_is(queue, "store"))
+        return;
+    report_error(build->report, node->at, "queue: %s; write store for now",
+                 is_later_url(queue, later) ? "that comes in a later version"
+                                            : "this is none that pawl knows");
+}
+
+static uint32_t tool_runs_default(void)
+{
+    enum { LEAST = 8 };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return cores > LEAST / 2 && cores < 4096 ? (uint32_t)cores * 2 : LEAST;
+}
+
+void build_server(struct build *build)
+{
+    struct fields limits = fields_inner(build->top, "limits");
+
+    build_listen(build);
+    build_store(build);
+    build_queue(build);
+    build->config->limits = (struct config_limits){
+        .request_bytes = (size_t)fields_number(limits, "request"),
+        .instructions_bytes = (size_t)fields_number(limits, "instructions"),
+        .tool_output_bytes = (size_t)fields_number(limits, "tool_output"),
+        .tool_runs = (uint32_t)fields_number(limits, "tool_runs"),
+        .model_calls = (uint32_t)fields_number(limits, "model_calls"),
+        .crashes = (uint32_t)fields_number(limits, "crashes"),
+    };
+    if (build->config->limits.tool_runs == 0)
+        build->config->limits.tool_runs = tool_runs_default();
+}

@@ -1,0 +1,439 @@
+/* What is wrong in a pawl.yaml, and what people are told about it. */
+#include "unit/config_unit.h"
+
+/* Lines 1 to 8: a file that is right by itself, so that each case adds its own mistake. */
+#define BASE                                                                                       \
+    "models:\n"                                                                                    \
+    "  m: { provider: scripted, replies: [] }\n"                                                   \
+    "agents:\n"                                                                                    \
+    "  a:\n"                                                                                       \
+    "    model: m\n"                                                                               \
+    "    instructions: Be kind.\n"
+#define TOOL "tools:\n  t:\n    description: A tool.\n" /* lines 7 to 9 */
+
+struct bad {
+    const char *text;
+    const char *place; /* "line:column" */
+    const char *words;
+};
+
+/* Exactly one error, at this place, with these words. */
+static void assert_bad(const struct bad *bad)
+{
+    struct buf report;
+    struct err err;
+    char place[320];
+    struct config *config = test_load(bad->text, &report, &err);
+
+    (void)snprintf(place, sizeof(place), "%s:%s: ", test_path("pawl.yaml"), bad->place);
+    if (config || strncmp(buf_cstr(&report), place, strlen(place)) != 0 ||
+        !strstr(buf_cstr(&report), bad->words) || !strstr(err.msg, "pawl.yaml has 1 error"))
+        fail_msg("wanted %s%s, but the report is: %s in:\n%s", place, bad->words, buf_cstr(&report),
+                 bad->text);
+    assert_null(strstr(buf_cstr(&report), "hunter2"));
+    buf_release(&report);
+}
+
+static void keys_and_kinds(void **state)
+{
+    static const struct bad cases[] = {
+        { BASE "toolz: {}\n", "7:1", "unknown key 'toolz'; did you mean 'tools'?" },
+        { BASE "zzz: 1\n", "7:1", "unknown key 'zzz'\n" },
+        { BASE TOOL "    builtin: now\n    desription: x\n", "11:5",
+          "unknown key 'desription' in tools.t; did you mean 'description'?" },
+        { BASE "listen: [1]\n", "7:9", "listen must be text, not a list" },
+        { BASE "listen:\n", "7:1", "listen has no value" },
+        { BASE "tools: [a]\n", "7:8", "tools must be a mapping of names, not a list" },
+        { BASE "tools: { t: now }\n", "7:13", "tools.t must be a mapping, not a single value" },
+        { BASE "tools: { \"a b\": { builtin: now } }\n", "7:10", "'a b' is no name" },
+        { BASE "limits: { request: 1 }\n", "7:20", "limits.request: '1' is no size: write a" },
+        { BASE "limits: { request: 1B }\n", "7:20", "'1B' is too small: it must be at least 1KiB" },
+        { BASE "limits: { request: 1GiB }\n", "7:20", "too large: it must be at most 64MiB" },
+        { BASE "limits: { crashes: 0 }\n", "7:20", "at least 1" },
+        { BASE "limits: { crashes: -1 }\n", "7:20", "'-1' is not a whole number" },
+        { BASE "limits: { crashes: 99999999999999999999 }\n", "7:20", "is not a whole number" },
+        { BASE "limits: { crashes: [5] }\n", "7:20", "must be a whole number, not a list" },
+        { BASE "limits: { instructions: 1KiB }\n    x\n", "8:5", "this is no YAML" },
+        { "[1, 2]", "1:1", "the file must be a mapping (key: value), not a list" },
+        { "models:\n  m: { provider: scripted, replies: [] }\n", "1:1", "'agents' is missing" },
+        { "models:\n  m: { provider: scripted, replies: [] }\nagents:\n", "3:1",
+          "'agents' is empty" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+static void server_settings(void **state)
+{
+    static const struct bad cases[] = {
+        { BASE "listen: 0.0.0.0:80\n", "7:9", "only on loopback until there are API keys" },
+        { BASE "listen: example.com:80\n", "7:9", "only on loopback" },
+        { BASE "listen: 127.0.0.1\n", "7:9", "has no port from 0 to 65535" },
+        { BASE "listen: 127.0.0.1:65536\n", "7:9", "has no port" },
+        { BASE "listen: '127.0.0.1:'\n", "7:9", "has no port" },
+        { BASE "listen: '::1:80'\n", "7:9", "only on loopback" },
+        { BASE "store: 'sqlite:'\n", "7:8", "write sqlite:PATH" },
+        { BASE "store: oracle:x\n", "7:8", "none that pawl knows" },
+        { BASE "store: postgres://u:hunter2@h/d\n", "7:8", "that comes in a later version" },
+        { BASE "store: redis://h\n", "7:8", "that comes in a later version" },
+        { BASE "queue: redis://h\n", "7:8", "that comes in a later version; write store" },
+        { BASE "queue: amqp://u:hunter2@h\n", "7:8", "that comes in a later version" },
+        { BASE "queue: kafka\n", "7:8", "none that pawl knows; write store" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+#define AGENT "agents:\n  a: { model: m, instructions: x }\n" /* lines 1 and 2 */
+#define MODEL AGENT "models:\n  m:\n"                         /* lines 3 and 4 */
+
+static void accounts_and_models(void **state)
+{
+    static const struct bad cases[] = {
+        { MODEL "    { model: x }\n", "4:3", "models.m needs 'account', or 'provider'" },
+        { MODEL "    provider: opnai\n", "5:15",
+          "models.m.provider: 'opnai' is not known; write openai or scripted; did you mean "
+          "'openai'?" },
+        { MODEL "    provider: anthropic\n", "5:15",
+          "'anthropic' comes in a later version; write openai or scripted for now" },
+        { MODEL "    provider: openai-responses\n", "5:15", "comes in a later version" },
+        { MODEL "    provider: scripted\n", "4:3", "needs 'script' (a file) or 'replies'" },
+        { MODEL "    { provider: scripted, replies: [], script: x }\n", "5:27",
+          "has both 'script' and 'replies'" },
+        { MODEL "    { provider: scripted, replies: [], api_key: hunter2 }\n", "5:40",
+          "'api_key' in models.m means nothing to a script; remove it" },
+        { MODEL "    { provider: scripted, replies: 7 }\n", "5:27", "'replies' must be a list" },
+        { MODEL "    { provider: scripted, replies: [WRONG] }\n", "5:27",
+          "the script is wrong: replies[0]: there is no 'WRONG'" },
+        { MODEL "    { provider: scripted, script: none.yaml }\n", "5:35",
+          "cannot read 'none.yaml': No such file" },
+        { MODEL "    { provider: scripted, script: data }\n", "5:35", "Is a directory" },
+        { MODEL "    { provider: openai, model: x, api_key: k, replies: [] }\n", "5:47",
+          "'replies' in models.m is for provider: scripted; remove it" },
+        { MODEL "    { provider: openai, api_key: k }\n", "4:3", "'model' is missing in models.m" },
+        { MODEL "    { provider: openai, model: x }\n", "4:3",
+          "'api_key' is missing in models.m: write api_key: ${OPENAI_API_KEY}" },
+        { MODEL "    { provider: openai, model: x, api_key: '' }\n", "5:44", "OpenAI needs a key" },
+        { MODEL "    { provider: openai, model: x, api_key: '${PAWL_T_UNSET}' }\n", "5:44",
+          "PAWL_T_UNSET is not set in the environment; before pawl starts, export "
+          "PAWL_T_UNSET=..." },
+        { MODEL "    { provider: openai, model: x, api_key: '${PAWL_T_SPACE}' }\n", "5:44",
+          "holds a space, a line break" },
+        { MODEL "    { provider: openai, model: x, api_key: [hunter2] }\n", "5:44",
+          "must be text, not a list" },
+        { MODEL "    { provider: openai, model: x, api_key: k, base_url: 'ftp://x' }\n", "5:57",
+          "is no address" },
+        { MODEL "    { provider: openai, model: x, base_url: '${PAWL_T_KEY}' }\n", "5:45",
+          "'${PAWL_T_KEY}' is no address" },
+        { MODEL "    { provider: openai, model: x, base_url: 'http://u:p@h' }\n", "5:45",
+          "without ?, # and a user" },
+        { MODEL "    { provider: openai, model: x, api_key: k, timeout: '${PAWL_T_KEY}' }\n",
+          "5:56", "models.m.timeout: '${PAWL_T_KEY}' is no duration: write a whole number" },
+        { MODEL "    { provider: openai, model: x, api_key: k, timeout: 10 }\n", "5:56",
+          "'10' is no duration" },
+        { MODEL "    { provider: openai, model: x, api_key: k, price: { input: 1 } }\n", "5:47",
+          "'output' is missing in models.m.price" },
+        { MODEL "    { provider: openai, model: x, api_key: k, price: { input: 0.0001, output: 1 "
+                "} }\n",
+          "5:63", "at most three decimals" },
+        { MODEL "    { provider: openai, model: x, api_key: k, retry: { first: 10m } }\n", "5:47",
+          "models.m.retry: 'first' is longer than 'max'" },
+        { MODEL "    { account: o }\n", "5:16", "models.m.account: there is no 'o' in 'accounts'" },
+        { MODEL "    { account: opena, model: x }\n"
+                "accounts: { openai: { provider: openai, api_key: k } }\n",
+          "5:16", "there is no 'opena' in 'accounts'; did you mean 'openai'?" },
+        { MODEL "    { account: o, provider: openai, model: x }\n"
+                "accounts: { o: { provider: openai, api_key: k } }\n",
+          "5:19", "has both 'account' and 'provider'" },
+        { MODEL "    { account: o, api_key: hunter2, model: x }\n"
+                "accounts: { o: { provider: openai, api_key: k } }\n",
+          "5:19", "'api_key' in models.m belongs to the account; remove it" },
+        { MODEL "    { account: o, model: x }\naccounts: { o: { api_key: k } }\n", "6:13",
+          "'provider' is missing in accounts.o" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+static void scripts_in_files(void **state)
+{
+    static const char *const wrong[] = { "wrong.yaml", "wrong.yaml:2:1: the script is wrong: "
+                                                       "replies[0]: there is no 'WRONG'\n" };
+    static const char *const broken[] = { "broken.yaml", "broken.yaml:2:1: this is no YAML" };
+    const char *const *const cases[] = { wrong, broken };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf text = { .max = 4096 };
+        struct buf report;
+        struct err err;
+        char line[512];
+
+        buf_putf(&text, MODEL "    { provider: scripted, script: %s }\n", cases[i][0]);
+        (void)snprintf(line, sizeof(line), "%s/%s", test_dir, cases[i][1]);
+        assert_null(test_load(buf_cstr(&text), &report, &err));
+        if (strncmp(buf_cstr(&report), line, strlen(line)) != 0)
+            fail_msg("wanted %s, but the report is: %s", line, buf_cstr(&report));
+        buf_release(&text);
+        buf_release(&report);
+    }
+}
+
+#define EXEC BASE TOOL "    exec:\n" /* line 10 */
+
+static void tools(void **state)
+{
+    static const struct bad cases[] = {
+        { BASE TOOL, "8:3", "tools.t needs 'exec' (a command) or 'builtin'" },
+        { BASE TOOL "    { }\n", "11:1", "this is no YAML" },
+        { BASE TOOL "    builtin: nwo\n", "10:14",
+          "there is no builtin tool 'nwo'; did you mean 'now'?" },
+        { BASE TOOL "    builtin: ask_user\n", "10:14", "'ask_user' comes in a later version" },
+        { BASE TOOL "    builtin: now\n    exec: { command: ls }\n", "10:5",
+          "has both 'exec' and 'builtin'" },
+        { BASE "tools: { t: { exec: { command: ls } } }\n", "7:10",
+          "'description' is missing in tools.t" },
+        { BASE TOOL "    builtin: now\n    effects: once\n", "11:14",
+          "'once' comes in a later version; write repeatable for now" },
+        { BASE TOOL "    builtin: now\n    effects: many\n", "11:14", "write repeatable" },
+        { BASE TOOL "    builtin: now\n    retry: { attempts: 0 }\n", "11:24", "at least 1" },
+        { EXEC "      { timeout: 1s }\n", "10:5", "'command' is missing in tools.t.exec" },
+        { EXEC "      command: []\n", "11:16", "is empty; write [program, argument, ...]" },
+        { EXEC "      command: ['']\n", "11:17", "tools.t.exec.command[0] is empty" },
+        { EXEC "      command: [{a: b}]\n", "11:17", "must be text, not a mapping" },
+        { EXEC "      command: ls -l\n", "11:16", "no shell reads it; write a list" },
+        { EXEC "      command: ls|wc\n", "11:16", "no shell reads it" },
+        { EXEC "      command: [./none.sh]\n", "11:17", "there is no file './none.sh'" },
+        { EXEC "      command: ./plain.sh\n", "11:16",
+          "'./plain.sh' is not executable; run chmod +x on it" },
+        { EXEC "      command: [./data]\n", "11:17", "cannot be run: Is a directory" },
+        { EXEC "      command: [../tool.sh]\n", "11:17", "outside of the folder" },
+        { EXEC "      command: [no-such-program]\n", "11:17",
+          "there is no program 'no-such-program' in /usr/local/bin" },
+        { EXEC "      { command: ls, network: yes }\n", "11:31", "write none or host" },
+        { EXEC "      { command: ls, memory: 1KiB }\n", "11:30", "at least 8MiB" },
+        { EXEC "      { command: ls, cpu: 100ms }\n", "11:27", "at least 1s" },
+        { EXEC "      { command: ls, processes: many }\n", "11:33", "not a whole number" },
+        { EXEC "      { command: ls, read: [./none] }\n", "11:29",
+          "there is no file or folder './none'" },
+        { EXEC "      { command: ls, read: ./data }\n", "11:28", "must be a list of texts" },
+        { EXEC "      { command: ls, secrets: [PAWL_T_UNSET] }\n", "11:32", "is no name" },
+        { EXEC "      { command: ls, secrets: [T_UNSET] }\n", "11:32",
+          "'T_UNSET' is not set in the environment; before pawl starts, export T_UNSET=..." },
+        { EXEC "      { command: ls, secrets: [1X] }\n", "11:32", "no name of a variable" },
+        { EXEC "      { command: ls, secrets: [PATH, PATH] }\n", "11:38", "stands here twice" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+#define SCHEMA BASE TOOL "    exec: { command: ls }\n    parameters: " /* line 11, column 17 */
+
+static void schemas(void **state)
+{
+    static const struct bad cases[] = {
+        { SCHEMA "x\n", "11:17",
+          "tools.t.parameters is no JSON Schema: 'parameters' must be a mapping that begins with "
+          "'type: object', not string" },
+        { SCHEMA "{ }\n", "11:5", "write 'type: object' at its top" },
+        { SCHEMA "{ type: array }\n", "11:25", "write 'type: object' at its top" },
+        { SCHEMA "{ type: object, properties: [a] }\n", "11:45",
+          "tools.t.parameters.properties is no JSON Schema: 'properties' must be a mapping" },
+        { SCHEMA "{ type: object, properties: { a: string } }\n", "11:50",
+          "parameters.properties.a is no JSON Schema: 'a' must be a schema (a mapping), not "
+          "string" },
+        { SCHEMA "{ type: object, properties: { a: { type: strng } } }\n", "11:58",
+          "there is no type 'strng'; did you mean 'string'?" },
+        { SCHEMA "{ type: object, properties: { a: { type: [] } } }\n", "11:58", "a list of some" },
+        { SCHEMA "{ type: object, properties: { a: { type: 1 } } }\n", "11:58",
+          "must be the name of a type, not integer" },
+        { SCHEMA "{ type: object, required: a }\n", "11:43", "must be a list of texts" },
+        { SCHEMA "{ type: object, required: [a, 1] }\n", "11:47", "it must be text, not integer" },
+        { SCHEMA "{ type: object, required: [a, a] }\n", "11:47", "'a' stands here twice" },
+        { SCHEMA "{ type: object, properties: { a: { required: true } } }\n", "11:62",
+          "'required' must be a list of texts (at most 1000), not boolean" },
+        { SCHEMA "{ type: object, properties: { a: { enum: [] } } }\n", "11:58", "not empty" },
+        { SCHEMA "{ type: object, properties: { a: { minimum: '1' } } }\n", "11:61", "a number" },
+        { SCHEMA "{ type: object, properties: { a: { multipleOf: 0 } } }\n", "11:64", "above 0" },
+        { SCHEMA "{ type: object, properties: { a: { minLength: -1 } } }\n", "11:63", "from 0" },
+        { SCHEMA "{ type: object, properties: { a: { minLength: 1.5 } } }\n", "11:63", "from 0" },
+        { SCHEMA "{ type: object, properties: { a: { pattern: 1 } } }\n", "11:61", "be text" },
+        { SCHEMA "{ type: object, properties: { a: { items: 1 } } }\n", "11:59", "a schema" },
+        { SCHEMA "{ type: object, properties: { a: { items: [] } } }\n", "11:59", "of schemas" },
+        { SCHEMA "{ type: object, anyOf: { } }\n", "11:40", "must be a list of schemas" },
+        { SCHEMA "{ type: object, uniqueItems: 'true' }\n", "11:46", "true or false" },
+        { SCHEMA "{ type: object, examples: 1 }\n", "11:43", "must be a list" },
+        { SCHEMA "{ type: object, dependentRequired: { a: b } }\n", "11:57", "list of texts" },
+        { SCHEMA "{ type: object, default: .inf }\n", "11:42", "out of range for a number" },
+        { SCHEMA "{ type: object, title: '${PAWL_T_UNSET}' }\n", "11:40",
+          "PAWL_T_UNSET is not set" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+static void agents(void **state)
+{
+    static const struct bad cases[] = {
+        { BASE "    tools: [nwo]\ntools: { now: { builtin: now } }\n", "7:13",
+          "agents.a.tools[0]: there is no 'nwo' in 'tools'; did you mean 'now'?" },
+        { BASE "    tools: [now, now]\ntools: { now: { builtin: now } }\n", "7:18", "twice" },
+        { BASE "    tools: ['mcp:files/*']\n", "7:13", "MCP servers come in a later version" },
+        { BASE "    limits: { usd: 1 }\n", "7:20", "models.m has no 'price'" },
+        { BASE "    limits: { usd: 0 }\n", "7:20", "at least 0.000001" },
+        { BASE "    limits: { usd: $5 }\n", "7:20", "write digits, as in 0.50" },
+        { BASE "    limits: { steps: 0 }\n", "7:22", "at least 1" },
+        { BASE "    limits: { wall: 1 }\n", "7:21", "'1' is no duration" },
+        { BASE "    limits: { tokens: 1e6 }\n", "7:23", "not a whole number" },
+        { BASE "limits: { instructions: 1KiB }\n  # x\nagent: {}\n", "9:1", "did you mean" },
+        { "models:\n  main: { provider: scripted, replies: [] }\n"
+          "agents:\n  a: { model: mian, instructions: x }\n",
+          "4:15", "agents.a.model: there is no 'mian' in 'models'; did you mean 'main'?" },
+        { "models:\n  m: { provider: scripted, replies: [] }\n"
+          "agents:\n  a: { model: m }\n",
+          "4:3", "'instructions' is missing in agents.a" },
+        { "models:\n  m: { provider: scripted, replies: [] }\n"
+          "agents:\n  a: { model: m, instructions: '' }\n",
+          "4:32", "agents.a.instructions is empty" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+static void long_instructions(void **state)
+{
+    struct buf text = { .max = 8192 };
+
+    (void)state;
+    buf_puts(&text, "limits: { instructions: 1KiB }\nmodels:\n"
+                    "  m: { provider: scripted, replies: [] }\n"
+                    "agents:\n  a: { model: m, instructions: ");
+    for (unsigned i = 0; i < 1025; i++)
+        buf_puts(&text, "x");
+    buf_puts(&text, " }\n");
+    assert_bad(&(struct bad){ buf_cstr(&text), "5:32",
+                              "has 1025 bytes; limits.instructions allows 1024" });
+    buf_release(&text);
+}
+
+/* Each key of the design that a later version brings is refused by its name. */
+static void later_keys(void **state)
+{
+    static const struct bad cases[] = {
+        { BASE "queues: { agent-tasks: { max: 100 } }\n", "7:1", "'queues' comes" },
+        { BASE "tenants: { acme: { weight: 2 } }\n", "7:1", "'tenants' comes" },
+        { BASE "retention: { age: 90d }\n", "7:1", "'retention' comes" },
+        { BASE "mcp: { files: { command: [npx] } }\n", "7:1", "'mcp' comes" },
+        { BASE "webhooks: [ { secret: '${PAWL_T_UNSET}' } ]\n", "7:1", "'webhooks' comes" },
+        { BASE "triggers: { t: { secret: '${PAWL_T_UNSET}' } }\n", "7:1", "'triggers' comes" },
+        { BASE "schedules: { n: { cron: x } }\n", "7:1", "'schedules' comes" },
+        { BASE "limits: { streams: 10000 }\n", "7:11", "'streams' in limits comes" },
+        { MODEL "    { provider: scripted, replies: [], pool: x }\n", "5:40",
+          "'pool' in models.m comes" },
+        { MODEL "    account: o\naccounts: { o: { provider: scripted, pools: {} } }\n", "6:38",
+          "'pools' in accounts.o comes" },
+        { BASE TOOL "    builtin: now\n    reconcile: {}\n", "11:5",
+          "'reconcile' in tools.t comes" },
+        { BASE TOOL "    builtin: now\n    approval: always\n", "11:5", "'approval' in tools.t" },
+        { BASE TOOL "    remote: {}\n", "10:5", "'remote' in tools.t comes" },
+        { BASE TOOL "    http: {}\n", "10:5", "'http' in tools.t comes" },
+        { BASE TOOL "    mcp: x\n", "10:5", "'mcp' in tools.t comes" },
+        { BASE TOOL "    agent: x\n", "10:5", "'agent' in tools.t comes" },
+        { BASE "    fallback: [b]\n", "7:5", "'fallback' in agents.a comes" },
+        { BASE "    window: { messages: 200 }\n", "7:5", "'window' in agents.a comes" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf report;
+        struct err err;
+        /* A script is missing where the account is one's own: a second error. */
+        struct config *config = test_load(cases[i].text, &report, &err);
+
+        assert_null(config);
+        if (!strstr(buf_cstr(&report), cases[i].place) ||
+            !strstr(buf_cstr(&report), cases[i].words) ||
+            !strstr(buf_cstr(&report), " in a later version; remove it for now\n"))
+            fail_msg("wanted %s: %s, but the report is: %s", cases[i].place, cases[i].words,
+                     buf_cstr(&report));
+        buf_release(&report);
+    }
+}
+
+static void all_errors_are_reported_in_the_order_of_the_file(void **state)
+{
+    static const char text[] = "listen: 1.2.3.4:5\n"
+                               "agents:\n"
+                               "  a: { model: nope, instructions: x, tools: [none] }\n"
+                               "  b: { modell: m, instructions: x, limits: { steps: no } }\n"
+                               "models:\n"
+                               "  m: { provider: scripted, script: none.yaml }\n"
+                               "quees: store\n";
+    static const char *const wanted[] = {
+        "pawl.yaml:1:9: ", "pawl.yaml:3:15: ", "pawl.yaml:3:46: ", "pawl.yaml:4:3: 'model' is m",
+        "pawl.yaml:4:8: ", "pawl.yaml:4:53: ", "pawl.yaml:6:36: ", "pawl.yaml:7:1: ",
+    };
+    struct buf report;
+    struct err err;
+
+    (void)state;
+    assert_null(test_load(text, &report, &err));
+    assert_int_equal(err.code, ERR_INVALID);
+    assert_non_null(strstr(err.msg, "pawl.yaml has 8 errors"));
+    const char *at = buf_cstr(&report);
+
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const char *found = strstr(at, wanted[i]);
+
+        assert_non_null(found);
+        at = found;
+    }
+    buf_release(&report);
+}
+
+static void a_file_that_is_not_there(void **state)
+{
+    struct config *config = NULL;
+    struct buf report;
+    struct err err = { 0 };
+
+    (void)state;
+    assert_int_equal(config_load(&config, "/nonexistent/pawl.yaml", &test_known, &report, &err),
+                     ERR_NOT_FOUND);
+    assert_null(config);
+    assert_string_equal(err.msg, "/nonexistent/pawl.yaml: No such file or directory");
+    assert_string_equal(buf_cstr(&report),
+                        "/nonexistent/pawl.yaml: cannot be read: No such file or directory; 'pawl "
+                        "init' writes one to begin with\n");
+    buf_release(&report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys_and_kinds),
+        cmocka_unit_test(server_settings),
+        cmocka_unit_test(accounts_and_models),
+        cmocka_unit_test(scripts_in_files),
+        cmocka_unit_test(tools),
+        cmocka_unit_test(schemas),
+        cmocka_unit_test(agents),
+        cmocka_unit_test(long_instructions),
+        cmocka_unit_test(later_keys),
+        cmocka_unit_test(all_errors_are_reported_in_the_order_of_the_file),
+        cmocka_unit_test(a_file_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, test_folder_make, test_folder_remove);
+}
