@@ -21,17 +21,20 @@
 struct launcher;
 
 struct launcher_config {
-    const char *lock_path;     /* "" or NULL: no lock (an executor without a store, a test) */
-    const char *project_dir;   /* absolute; the tools' working folder, bound read-only */
-    const char *scratch_root;  /* absolute; holds a folder a session, made when first needed */
-    const char *const *masked; /* NULL-terminated absolute paths that no tool may see: the store */
-    uint32_t uid_base;         /* as root: tools of a session run as one of 65536 ids from here */
+    const char *lock_path;    /* "" or NULL: no lock (an executor without a store, a test) */
+    const char *project_dir;  /* absolute; the tools' working folder, bound read-only */
+    const char *scratch_root; /* absolute; holds a folder a session, made when first needed */
+    /* NULL-terminated absolute paths that no tool may see: the store. Each is covered for a tool
+     * if it is there when the tool starts. */
+    const char *const *masked;
+    uint32_t uid_base; /* as root: tools of a session run as one of 65536 ids from here */
 };
 
 /*
  * Takes the lock and forks. ERR_CONFLICT if another server (or its last tools) holds the lock:
  * the message names the lock and the holder's process id. ERR_UNAVAILABLE if bubblewrap or a
- * layer of the sandbox is missing: the message says which, and what to install.
+ * layer of the sandbox is missing: the message says which, and what to install. ERR_INVALID if
+ * the project folder cannot be one (no absolute path, or it lies in what tools may not see).
  */
 enum err_code launcher_start(struct launcher **ret_launcher, const struct launcher_config *config,
                              struct err *err) MUST_CHECK;

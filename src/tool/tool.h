@@ -22,7 +22,8 @@ struct tool_run;
 /* How a run ended. What that means for the session is the engine's to say. */
 enum tool_end {
     TOOL_EXITED,      /* result.status is its exit status; output is valid */
-    TOOL_SIGNALLED,   /* result.status is the signal that ended it: memory, CPU, seccomp, ... */
+    TOOL_SIGNALLED,   /* result.status is the signal that ended it: memory, CPU, seccomp, ...;
+                         also for an exit status of 128 and its number, as shells report it */
     TOOL_TIMED_OUT,   /* its wall time was over; it was ended */
     TOOL_STOPPED,     /* tool_runner_stop() ended it */
     TOOL_NOT_STARTED, /* it surely did not run; result.err says why */
@@ -42,14 +43,16 @@ struct tool_spec {
     const char *const *read_paths;  /* NULL-terminated; absolute; extra read-only binds */
     const struct tool_env *secrets; /* from the configuration; never logged */
     size_t secrets_n;
-    int has_network;         /* false: no interface but loopback of its own */
-    int64_t timeout_ms;      /* wall time from start to end */
+    int has_network;    /* false: no interface but loopback of its own */
+    int64_t timeout_ms; /* wall time from start to end; not 0 */
+    /* 0 is "no limit" for the next four. */
     int64_t cpu_ms;          /* CPU time a process; rounded up to seconds */
-    uint64_t memory_bytes;   /* address space a process (and of all, where cgroups allow) */
+    uint64_t memory_bytes;   /* address space a process; also the size of /tmp */
     uint32_t processes_max;  /* processes and threads at once */
     uint64_t file_bytes_max; /* a file it writes */
     size_t output_bytes_max; /* stdout beyond it is counted, dropped, and said so */
-    size_t stderr_bytes_max; /* the same for stderr: head and tail are kept */
+    size_t stderr_bytes_max; /* the same for stderr: head and tail are kept, and one more line
+                                between them says how much was left out */
 };
 
 struct tool_result {
