@@ -201,7 +201,7 @@ static enum model_error error_of_code(enum err_code code)
     case ERR_TIMEOUT: return MODEL_TIMED_OUT;
     case ERR_LIMIT: return MODEL_BAD_ANSWER;
     case ERR_CONFLICT: return MODEL_CANCELLED;
-    case ERR_INVALID: return MODEL_REFUSED;
+    case ERR_INVALID: return MODEL_NOT_FOUND; /* a URL that is none: headers were checked */
     case ERR_NONE:
     case ERR_NOT_FOUND:
     case ERR_CORRUPT: break;

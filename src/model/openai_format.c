@@ -158,8 +158,7 @@ void openai_put_assistant(struct buf *wire, const struct openai_message *message
 
 /* ---- the request ---- */
 
-/* "host" of "https://user@host:443/v1". */
-static struct slice host_of(struct slice url)
+struct slice openai_host(struct slice url)
 {
     const char *at = url.len > 0 ? memmem(url.ptr, url.len, "://", 3) : NULL;
     size_t len = 0;
@@ -203,7 +202,7 @@ size_t openai_request_bytes(const struct model_call *call)
 
 void openai_put_request(struct buf *body, const struct model_call *call)
 {
-    struct slice host = host_of(call->base_url);
+    struct slice host = openai_host(call->base_url);
     int is_openai = is_at(host, "api.openai.com");
     int is_azure = is_at(host, "openai.azure.com");
 

@@ -26,6 +26,9 @@ void openai_put_assistant(struct buf *wire, const struct openai_message *message
 /* Is it a member of a message that openai_put_assistant() keeps? */
 int openai_is_kept(const char *key);
 
+/* "host" of "https://user@host:443/v1"; empty if there is none. */
+struct slice openai_host(struct slice url);
+
 /* The body of a request; at most openai_request_bytes() long. */
 size_t openai_request_bytes(const struct model_call *call);
 void openai_put_request(struct buf *body, const struct model_call *call);

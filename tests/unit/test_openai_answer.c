@@ -586,7 +586,7 @@ static void calls_without_an_answer_have_a_kind(void **state)
     } cases[] = {
         { ERR_UNAVAILABLE, MODEL_UNREACHABLE }, { ERR_TIMEOUT, MODEL_TIMED_OUT },
         { ERR_LIMIT, MODEL_BAD_ANSWER },        { ERR_CONFLICT, MODEL_CANCELLED },
-        { ERR_INVALID, MODEL_REFUSED },
+        { ERR_INVALID, MODEL_NOT_FOUND },
     };
 
     (void)state;
