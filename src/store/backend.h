@@ -34,6 +34,16 @@ struct store {
 /* Backends end an operation with this; op->err is already filled in. */
 void store_complete(struct store *store, struct store_op *op);
 
+/* ERR_LIMIT, before anything is done, if something in op is larger than store.h allows. */
+enum err_code store_check_sizes(const struct store_op *op, struct err *err) MUST_CHECK;
+
+int store_op_writes(enum store_op_kind kind);
+
+/* A status that only an ended turn has. */
+int store_status_is_end(enum session_status status);
+
+enum { STORE_WORKER_FORGET_MS = 24 * 3600 * 1000 }; /* see STORE_WORKER_START */
+
 extern const struct store_backend store_backend_mem;
 extern const struct store_backend store_backend_sqlite;
 

@@ -12,7 +12,12 @@
  * different operations come in any order.
  *
  * Errors: ERR_UNAVAILABLE promises that nothing was written (a full disk has err.sys ENOSPC);
- * ERR_TIMEOUT means that the outcome is unknown.
+ * ERR_TIMEOUT means that the outcome is unknown; ERR_LIMIT that something is larger than
+ * STORE_BODY_MAX, STORE_NAME_MAX or STORE_COMMIT_BYTES_MAX; ERR_CORRUPT that what is stored
+ * contradicts itself. An operation that fails for its own data fails alone.
+ *
+ * Pages: what gives rows gives at most `limit` of them, and ends early with the row that brings
+ * their bytes to STORE_PAGE_BYTES_MAX. has_more says that rows were left: ask again after the last.
  *
  * Ownership: the caller owns *op and all it points to, and keeps them in place until op->done has
  * run. Results inside op are the store's, valid during op->done only.
@@ -48,6 +53,15 @@ enum store_op_kind {
     STORE_OP_KIND_COUNT
 };
 
+enum {
+    STORE_NAME_MAX = 1024,                     /* ids, names, hashes, keys, routes */
+    STORE_BODY_MAX = 16 * 1024 * 1024,         /* a body, wire, state, response, metadata, text */
+    STORE_COMMIT_BYTES_MAX = 64 * 1024 * 1024, /* all of one tick */
+    STORE_PAGE_MAX = 1000,
+    STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024,
+    STORE_METADATA_FILTERS_MAX = 8,
+};
+
 /* One entry of a journal. */
 struct store_event {
     uint32_t seq;
@@ -74,7 +88,7 @@ struct store_session {
     int64_t wake_at_ms; /* not live, but a timer is set; 0: none */
     int64_t created_at_ms;
     int64_t updated_at_ms;
-    int64_t ended_at_ms; /* 0 while a turn is under way */
+    int64_t ended_at_ms; /* 0 while a turn is under way: while status is not that of an end */
     uint32_t turn;
     uint32_t steps;
     struct spend spent;
@@ -98,18 +112,22 @@ struct store_idempotency {
 
 struct store_commit {
     /*
-     * in. row.key 0 creates (version must be 0); else row.version is the one that was read. All
-     * mutable columns are written; metadata.ptr NULL leaves the metadata as they are.
-     * out. row.key, row.version.
+     * in. row.key 0 creates (version must be 0; a public id that is there already: ERR_CONFLICT);
+     * else row.version is the one that was read. All mutable columns are written; metadata.ptr NULL
+     * leaves the metadata as they are ({} at creation); what is no JSON object: ERR_INVALID. An
+     * owner other than 0 must be a worker at row.epoch: else ERR_CONFLICT.
+     * out, with ERR_NONE. row.key, row.version.
      */
     struct store_session row;
-    const struct store_event *events; /* seqs follow one another */
+    const struct store_event *events; /* seqs follow one another and the stored ones: ERR_INVALID */
     size_t events_n;
-    const int64_t *inbox_done; /* inbox rows that these events took up: deleted with them */
+    /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
+    const int64_t *inbox_done;
     size_t inbox_done_n;
     /*
      * A known key with the same body_hash: ERR_CONFLICT, is_replay, and replay is the former
-     * response; with another body: ERR_INVALID. Nothing is written either way.
+     * response; with another body: ERR_INVALID. Nothing is written either way, and it comes before
+     * all other checks.
      */
     struct store_idempotency idempotency;
     int is_replay;
@@ -127,8 +145,7 @@ struct store_load {
 
 enum store_events_what {
     STORE_EVENTS_BODIES, /* every event; no wire */
-    STORE_EVENTS_WIRES,  /* every event, but body only where wire is NULL and body is short: no body
-                          */
+    STORE_EVENTS_WIRES,  /* every event: its wire or, where there is none, its body */
     STORE_EVENTS_ALL,
 };
 
@@ -140,16 +157,16 @@ struct store_events {
     enum store_events_what what;
     const struct store_event *events; /* out, by seq */
     size_t events_n;
+    int has_more;
 };
-
-enum { STORE_PAGE_MAX = 1000, STORE_METADATA_FILTERS_MAX = 8 };
 
 struct store_filter {
     struct slice tenant; /* exact; "" is the default tenant */
     struct slice agent;  /* empty: any */
     uint32_t statuses;   /* bits 1 << enum session_status; 0: any */
-    struct slice text;   /* part of the id or of the current task; empty: any */
-    struct {
+    struct slice text;   /* part of the id or of the current task's "input" or "content"; ASCII
+                            letters match in either case; empty: any */
+    struct { /* all of them: a member that is this string, or an int or bool of this text */
         struct slice name, value;
     } metadata[STORE_METADATA_FILTERS_MAX];
     size_t metadata_n;
@@ -166,7 +183,7 @@ struct store_list {
 
 enum store_scan_what {
     STORE_SCAN_LIVE,  /* is_live, by key */
-    STORE_SCAN_TIMED, /* wake_at_ms <> 0, by wake_at_ms: pass the last one's time as after_ms */
+    STORE_SCAN_TIMED, /* wake_at_ms <> 0, by (wake_at_ms, key): pass the last one's both */
     STORE_SCAN_INBOX, /* sessions with inbox rows, by key */
     STORE_SCAN_ALL,   /* by key */
 };
@@ -178,6 +195,7 @@ struct store_scan {
     uint32_t limit;
     const struct store_session *rows; /* out, states included */
     size_t rows_n;
+    int has_more;
 };
 
 struct store_inbox_row {
@@ -197,11 +215,14 @@ struct store_op {
         struct store_scan scan;
         struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
         struct {
-            int64_t session;
-            struct store_inbox_row row;           /* id: out, for ADD */
+            int64_t session;                      /* ADD: ERR_NOT_FOUND if there is none */
+            struct store_inbox_row row;           /* id: out, for ADD; never given twice */
             struct store_idempotency idempotency; /* as for a commit */
-            const struct store_inbox_row *rows;   /* out, for LIST, oldest first */
+            int is_replay;
+            struct slice replay;
+            const struct store_inbox_row *rows; /* out, for LIST, oldest first */
             size_t rows_n;
+            int has_more;
         } inbox;
         struct {
             struct slice hash; /* in */
@@ -209,8 +230,10 @@ struct store_op {
             struct slice text; /* in for PUT, out for GET */
         } revision;
         struct {
-            struct slice name; /* in for START: "host:pid", for people */
-            uint32_t id;       /* out for START, in for BEAT */
+            /* in for START: "host:pid". The same name again is the same id: its former process
+               is fenced. So is a worker that has not beaten for a day when another starts. */
+            struct slice name;
+            uint32_t id; /* out for START, in for BEAT */
             uint32_t epoch;
             int64_t at_ms;
         } worker;
@@ -234,7 +257,7 @@ enum store_open_flags {
  * Opens the store that `url` names ("mem:", "sqlite:PATH"). May block: it runs before the loop
  * starts. On success *ret_store is the caller's; end it with store_close(). Fails with
  * ERR_INVALID (unknown scheme), ERR_UNAVAILABLE (cannot be opened or written: the message names
- * the path and what to do), ERR_CORRUPT (not a database, or a newer schema).
+ * the path and what to do), ERR_CORRUPT (not a pawl store, or a newer schema).
  */
 enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
                          struct loop *loop, struct err *err) MUST_CHECK;
@@ -242,8 +265,8 @@ enum err_code store_open(struct store **ret_store, const char *url, enum store_o
 void store_submit(struct store *store, struct store_op *op);
 
 /*
- * Releases the store. Operations still pending get their done call first, with their outcome.
- * NULL is a no-op.
+ * Releases the store. Operations still pending, and those that their done calls submit, get their
+ * done call first, with their outcome. Not from inside a done call. NULL is a no-op.
  */
 void store_close(struct store *store);
 
