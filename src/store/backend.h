@@ -34,8 +34,11 @@ struct store {
 /* Backends end an operation with this; op->err is already filled in. */
 void store_complete(struct store *store, struct store_op *op);
 
-/* ERR_LIMIT, before anything is done, if something in op is larger than store.h allows. */
-enum err_code store_check_sizes(const struct store_op *op, struct err *err) MUST_CHECK;
+/*
+ * Before anything is done: ERR_LIMIT if something in op is larger than store.h allows, ERR_INVALID
+ * if metadata are no JSON object.
+ */
+enum err_code store_check_input(const struct store_op *op, struct err *err) MUST_CHECK;
 
 int store_op_writes(enum store_op_kind kind);
 

@@ -126,8 +126,8 @@ struct store_commit {
     size_t inbox_done_n;
     /*
      * A known key with the same body_hash: ERR_CONFLICT, is_replay, and replay is the former
-     * response; with another body: ERR_INVALID. Nothing is written either way, and it comes before
-     * all other checks.
+     * response; with another body: ERR_INVALID. Nothing is written either way; what is stored is
+     * checked after that.
      */
     struct store_idempotency idempotency;
     int is_replay;

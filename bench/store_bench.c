@@ -1,0 +1,239 @@
+/*
+ * store_bench.c - ticks a second of a store, with so and so many sessions going at once.
+ *
+ *   store_bench sqlite:PATH [SESSIONS [SECONDS [EVENT_BYTES]]]
+ *
+ * SESSIONS are created first. Then, for each number of sessions in a row, that many go at once:
+ * each commits a tick (one event) as soon as its last one is durable, picked at random among all
+ * with `random`, and otherwise the same few. It prints figures and judges nothing.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/id.h"
+#include "loop/loop.h"
+#include "store/store.h"
+
+enum { STATE_BYTES = 400, FLIGHT_MAX = 1024 };
+
+struct place {
+    int64_t key;
+    uint64_t version;
+    uint32_t seq;
+};
+
+struct flight {
+    struct store_op op;
+    struct store_event event;
+    size_t place;
+    int64_t began_us;
+};
+
+static struct {
+    struct loop *loop;
+    struct store *store;
+    struct random random;
+    struct place *places;
+    size_t places_n, created_n;
+    struct flight flights[FLIGHT_MAX];
+    size_t in_flight;
+    int64_t until_us;
+    uint64_t ticks;
+    int64_t wait_us_total, wait_us_max;
+    int is_random;
+    char *body;
+    size_t body_bytes;
+    char state[STATE_BYTES];
+} bench;
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static _Noreturn void die(const struct err *err)
+{
+    (void)fprintf(stderr, "store_bench: %s\n", err->msg);
+    exit(1);
+}
+
+static void fill(struct flight *flight, const struct place *place)
+{
+    flight->event = (struct store_event){
+        .seq = place->seq + 1,
+        .kind = EV_TOOL_FINISHED,
+        .at_ms = 1,
+        .body = { bench.body, bench.body_bytes },
+    };
+    flight->op.kind = STORE_COMMIT;
+    flight->op.commit = (struct store_commit){
+        .row = { .key = place->key,
+                 .version = place->version,
+                 .status = STATUS_RUNNING,
+                 .is_live = 1,
+                 .seq = place->seq + 1,
+                 .task_seq = 1,
+                 .state = { bench.state, sizeof(bench.state) } },
+        .events = &flight->event,
+        .events_n = 1,
+    };
+    flight->began_us = now_us();
+}
+
+/* ---- creation ---- */
+
+static void create(struct flight *flight);
+
+static void on_created(struct store_op *op, void *arg)
+{
+    struct flight *flight = arg;
+
+    if (op->err.code)
+        die(&op->err);
+    bench.places[flight->place] = (struct place){ op->commit.row.key, op->commit.row.version, 1 };
+    bench.in_flight--;
+    create(flight);
+    if (bench.in_flight == 0)
+        loop_stop(bench.loop);
+}
+
+static void create(struct flight *flight)
+{
+    static const struct place nowhere;
+
+    if (bench.created_n == bench.places_n)
+        return;
+    struct id id = id_make("ses_", 1700000000000 + (int64_t)bench.created_n, &bench.random);
+
+    flight->place = bench.created_n++;
+    fill(flight, &nowhere);
+    flight->event.kind = EV_CREATED;
+    flight->op.commit.row.id = id_slice(&id);
+    flight->op.commit.row.tenant = SLICE_LIT("");
+    flight->op.commit.row.agent = SLICE_LIT("support");
+    flight->op.commit.row.revision = SLICE_LIT("0123456789abcdef");
+    flight->op.commit.row.metadata = SLICE_LIT("{\"customer\":\"c-17\"}");
+    flight->op.done = on_created;
+    flight->op.arg = flight;
+    /* The id must last as long as the operation: it lives in the flight's copy. */
+    static struct id ids[FLIGHT_MAX];
+
+    ids[flight - bench.flights] = id;
+    flight->op.commit.row.id = id_slice(&ids[flight - bench.flights]);
+    bench.in_flight++;
+    store_submit(bench.store, &flight->op);
+}
+
+/* ---- ticks ---- */
+
+static void tick(struct flight *flight);
+
+static void on_ticked(struct store_op *op, void *arg)
+{
+    struct flight *flight = arg;
+    struct place *place = &bench.places[flight->place];
+    int64_t now = now_us();
+
+    if (op->err.code)
+        die(&op->err);
+    place->version = op->commit.row.version;
+    place->seq++;
+    bench.ticks++;
+    bench.wait_us_total += now - flight->began_us;
+    if (now - flight->began_us > bench.wait_us_max)
+        bench.wait_us_max = now - flight->began_us;
+    bench.in_flight--;
+    if (now < bench.until_us)
+        tick(flight);
+    if (bench.in_flight == 0)
+        loop_stop(bench.loop);
+}
+
+/* Each flight has its own stretch of the sessions, so that no two meet. */
+static void tick(struct flight *flight)
+{
+    size_t at = (size_t)(flight - bench.flights);
+
+    if (bench.is_random)
+        at += FLIGHT_MAX * (size_t)random_below(&bench.random, bench.places_n / FLIGHT_MAX);
+    flight->place = at;
+    fill(flight, &bench.places[at]);
+    flight->op.done = on_ticked;
+    flight->op.arg = flight;
+    bench.in_flight++;
+    store_submit(bench.store, &flight->op);
+}
+
+static void measure(unsigned at_once, int seconds, int is_random)
+{
+    struct store_stats before = store_stats(bench.store);
+    int64_t began = now_us();
+
+    bench.ticks = 0;
+    bench.wait_us_total = bench.wait_us_max = 0;
+    bench.is_random = is_random;
+    bench.until_us = began + seconds * INT64_C(1000000);
+    for (unsigned i = 0; i < at_once; i++)
+        tick(&bench.flights[i]);
+    loop_run(bench.loop);
+
+    struct store_stats after = store_stats(bench.store);
+    double took_s = (double)(now_us() - began) / 1e6;
+    double batches = (double)(after.batches - before.batches);
+
+    (void)printf("%6u %-7s %9.0f/s %7.1f ticks a commit %8.0f us a commit"
+                 " %8.0f us a tick waited, at most %.1f ms\n",
+                 at_once, is_random ? "random" : "same", (double)bench.ticks / took_s,
+                 (double)bench.ticks / batches,
+                 (double)(after.commit_us_total - before.commit_us_total) / batches,
+                 (double)bench.wait_us_total / (double)bench.ticks,
+                 (double)bench.wait_us_max / 1e3);
+    (void)fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    static const unsigned at_once[] = { 1, 16, 64, 256, 1024 };
+    struct err err = { 0 };
+    size_t sessions = argc > 2 ? strtoul(argv[2], NULL, 10) : 10000;
+    int seconds = argc > 3 ? atoi(argv[3]) : 2;
+
+    if (argc < 2 || sessions < FLIGHT_MAX || seconds < 1) {
+        (void)fprintf(stderr, "usage: store_bench URL [SESSIONS>=%d [SECONDS [EVENT_BYTES]]]\n",
+                      FLIGHT_MAX);
+        return 2;
+    }
+    bench.body_bytes = argc > 4 ? strtoul(argv[4], NULL, 10) : 1400;
+    bench.body = xcalloc(1, bench.body_bytes + 16);
+    memset(bench.body, 'x', bench.body_bytes);
+    memcpy(bench.body, "{\"v\":1,\"t\":\"", 12);
+    memcpy(bench.body + bench.body_bytes - 2, "\"}", 2);
+    bench.places = xcalloc(sessions, sizeof(*bench.places));
+    bench.places_n = sessions;
+    random_seed(&bench.random, 1);
+    if (loop_new(&bench.loop, &err) ||
+        store_open(&bench.store, argv[1], STORE_OPEN_READ_WRITE, bench.loop, &err))
+        die(&err);
+
+    int64_t began = now_us();
+
+    for (size_t i = 0; i < FLIGHT_MAX; i++)
+        create(&bench.flights[i]);
+    loop_run(bench.loop);
+    (void)printf("%zu sessions created, %.0f/s\n", sessions,
+                 (double)sessions * 1e6 / (double)(now_us() - began));
+    for (int is_random = 0; is_random < 2; is_random++) {
+        for (size_t i = 0; i < ARRAY_LEN(at_once); i++)
+            measure(at_once[i], seconds, is_random);
+    }
+    store_close(bench.store);
+    loop_free(bench.loop);
+    free(bench.places);
+    free(bench.body);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/*
+ * mem.h - the inside of the store in memory. For src/store/mem*.c only.
+ *
+ * Everything is owned by struct mem_store and copied on its way in. Results point into it, or
+ * into its scratch arena, which lasts for one operation.
+ */
+#ifndef STORE_MEM_H
+#define STORE_MEM_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "store/backend.h"
+
+struct mem_session {
+    struct store_session row;   /* its slices are ours: mem_copy() */
+    struct store_event *events; /* seq 1 is events[0] */
+    size_t events_cap;
+};
+
+struct mem_inbox_row {
+    int64_t session;
+    struct store_inbox_row row;
+};
+
+struct mem_revision {
+    struct slice hash, agent, text;
+};
+
+struct mem_worker {
+    struct slice name;
+    uint32_t epoch; /* 0: forgotten, no commit of it passes */
+    int64_t beat_at_ms;
+};
+
+struct mem_store {
+    struct store base; /* first */
+    struct loop *loop;
+    struct loop_post post;
+    struct store_op *queue; /* by backend_next, in the order of submission */
+    struct store_op **queue_end;
+    struct arena *scratch;
+
+    struct mem_session **sessions; /* key k is sessions[k - 1]; none is ever removed */
+    size_t sessions_n, sessions_cap;
+    struct map *session_by_id;
+    struct mem_inbox_row *inbox; /* by id */
+    size_t inbox_n, inbox_cap;
+    int64_t inbox_last;
+    struct store_idempotency *keys;
+    size_t keys_n, keys_cap;
+    struct map *revisions;
+    struct mem_worker *workers; /* id i is workers[i - 1] */
+    size_t workers_n, workers_cap;
+    uint32_t epoch_last;
+};
+
+/* Ours from now on, until mem_drop(). NULL stays NULL. */
+struct slice mem_copy(struct slice bytes);
+void mem_drop(struct slice bytes);
+
+/* Room for one more in *array, whose members have that size. */
+void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
+
+struct mem_session *mem_session(const struct mem_store *m, int64_t key); /* NULL: none */
+const struct store_idempotency *mem_key(const struct mem_store *m,
+                                        const struct store_idempotency *key); /* NULL: none */
+
+/* One operation, at once; the outcome is in op. */
+void mem_write(struct mem_store *m, struct store_op *op);
+void mem_read(struct mem_store *m, struct store_op *op);
+
+/* Filters of lists; see struct store_filter. */
+int mem_matches(const struct mem_session *session, const struct store_filter *filter);
+
+#endif

@@ -1,0 +1,341 @@
+/* mem_read.c - the store in memory: what only looks. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/json.h"
+#include "store/mem.h"
+
+/* ---- filters ---- */
+
+/* Case counts for all but ASCII letters. */
+static int contains(struct slice text, struct slice part)
+{
+    for (size_t at = 0; at + part.len <= text.len; at++) {
+        size_t i = 0;
+
+        while (i < part.len &&
+               tolower((unsigned char)text.ptr[at + i]) == tolower((unsigned char)part.ptr[i]))
+            i++;
+        if (i == part.len)
+            return 1;
+    }
+    return 0;
+}
+
+static struct slice body_at(const struct mem_session *session, uint32_t seq)
+{
+    if (seq == 0 || seq > session->row.seq)
+        return (struct slice){ 0 };
+    return session->events[seq - 1].body;
+}
+
+static int json_contains(const struct json *node, struct slice part)
+{
+    CLEANUP(buf_release) struct buf text = { .max = 2 * (size_t)STORE_BODY_MAX };
+    struct err err = { 0 };
+
+    if (json_kind(node) == JSON_KIND_STRING)
+        return contains(json_str(node), part);
+    if (!node || json_write(&text, node, &err))
+        return 0;
+    return contains(buf_slice(&text), part);
+}
+
+static int task_contains(const struct mem_session *session, struct slice part)
+{
+    CLEANUP(json_cleanup) struct json *body = NULL;
+    struct slice text = body_at(session, session->row.task_seq);
+    struct err err = { 0 };
+
+    if (!text.ptr || json_read(&body, text, STORE_BODY_MAX, &err))
+        return 0;
+    const struct json *input = json_get(body, "input");
+
+    return json_contains(input ? input : json_get(body, "content"), part);
+}
+
+static int value_is(const struct json *node, struct slice value)
+{
+    char number[24];
+
+    switch (json_kind(node)) {
+    case JSON_KIND_STRING: return slice_equal(json_str(node), value);
+    case JSON_KIND_BOOL: return slice_is(value, json_bool(node, 0) ? "true" : "false");
+    case JSON_KIND_INT:
+        (void)snprintf(number, sizeof(number), "%" PRId64, json_int(node, 0));
+        return slice_is(value, number);
+    case JSON_KIND_ABSENT:
+    case JSON_KIND_NULL:
+    case JSON_KIND_REAL:
+    case JSON_KIND_ARRAY:
+    case JSON_KIND_OBJECT: break;
+    }
+    return 0;
+}
+
+static int has_member(const struct json *object, struct slice name, struct slice value)
+{
+    for (struct json_iter *it = json_first(object); it; it = json_next(object, it)) {
+        if (slice_is(name, json_iter_key(it)))
+            return value_is(json_iter_value(it), value);
+    }
+    return 0;
+}
+
+static int metadata_match(const struct mem_session *session, const struct store_filter *filter)
+{
+    CLEANUP(json_cleanup) struct json *metadata = NULL;
+    struct err err = { 0 };
+
+    if (filter->metadata_n == 0)
+        return 1;
+    if (json_read(&metadata, session->row.metadata, STORE_BODY_MAX, &err))
+        return 0;
+    for (size_t i = 0; i < filter->metadata_n; i++) {
+        if (!has_member(metadata, filter->metadata[i].name, filter->metadata[i].value))
+            return 0;
+    }
+    return 1;
+}
+
+int mem_matches(const struct mem_session *session, const struct store_filter *filter)
+{
+    const struct store_session *row = &session->row;
+
+    if (!slice_equal(row->tenant, filter->tenant))
+        return 0;
+    if (filter->agent.len && !slice_equal(row->agent, filter->agent))
+        return 0;
+    if (filter->statuses && !(filter->statuses & 1u << row->status))
+        return 0;
+    if (filter->text.len && !contains(row->id, filter->text) &&
+        !task_contains(session, filter->text))
+        return 0;
+    return metadata_match(session, filter);
+}
+
+/* ---- rows ---- */
+
+static struct store_load with_texts(const struct mem_session *session)
+{
+    return (struct store_load){
+        .row = session->row,
+        .task = body_at(session, session->row.task_seq),
+        .end = body_at(session, session->row.end_seq),
+        .context = body_at(session, session->row.context_seq),
+    };
+}
+
+static void load(const struct mem_store *m, struct store_op *op)
+{
+    const struct mem_session *session = map_get(m->session_by_id, op->load.id);
+
+    if (!session) {
+        (void)err_set(&op->err, ERR_NOT_FOUND, "there is no session %.*s",
+                      (int)(op->load.id.len < 64 ? op->load.id.len : 64), op->load.id.ptr);
+        return;
+    }
+    struct store_load found = with_texts(session);
+
+    op->load.row = found.row;
+    op->load.task = op->load.with_texts ? found.task : (struct slice){ 0 };
+    op->load.end = op->load.with_texts ? found.end : (struct slice){ 0 };
+    op->load.context = op->load.with_texts ? found.context : (struct slice){ 0 };
+}
+
+static struct store_event event_part(const struct store_event *event, enum store_events_what what)
+{
+    struct store_event part = *event;
+
+    if (what == STORE_EVENTS_BODIES)
+        part.wire = (struct slice){ 0 };
+    if (what == STORE_EVENTS_WIRES && part.wire.ptr)
+        part.body = (struct slice){ 0 };
+    return part;
+}
+
+static void events(const struct mem_store *m, struct store_events *op)
+{
+    const struct mem_session *session = mem_session(m, op->session);
+    uint32_t last = session ? session->row.seq : 0;
+    struct store_event *found = arena_alloc(m->scratch, op->limit * sizeof(*found));
+    size_t bytes = 0;
+    uint32_t seq = op->after;
+
+    if (op->until != 0 && op->until < last)
+        last = op->until;
+    op->events_n = 0;
+    while (seq < last && op->events_n < op->limit && bytes < STORE_PAGE_BYTES_MAX) {
+        struct store_event part = event_part(&session->events[seq++], op->what);
+
+        bytes += part.body.len + part.wire.len;
+        found[op->events_n++] = part;
+    }
+    op->events = found;
+    op->has_more = seq < last;
+}
+
+static void list(const struct mem_store *m, struct store_list *op)
+{
+    struct store_load *rows = arena_alloc(m->scratch, op->limit * sizeof(*rows));
+    int64_t key = (int64_t)m->sessions_n;
+    size_t bytes = 0;
+
+    if (op->before_key > 0 && op->before_key <= key)
+        key = op->before_key - 1;
+    op->rows_n = 0;
+    op->has_more = 0;
+    for (; key > 0; key--) {
+        const struct mem_session *session = mem_session(m, key);
+
+        if (!mem_matches(session, &op->filter))
+            continue;
+        if (op->rows_n == op->limit || bytes >= STORE_PAGE_BYTES_MAX) {
+            op->has_more = 1;
+            break;
+        }
+        struct store_load *row = &rows[op->rows_n++];
+
+        *row = with_texts(session);
+        row->row.state = (struct slice){ 0 };
+        bytes += row->task.len + row->end.len + row->context.len + row->row.metadata.len;
+    }
+    op->rows = rows;
+}
+
+/* ---- scans ---- */
+
+static int has_inbox(const struct mem_store *m, int64_t session)
+{
+    for (size_t i = 0; i < m->inbox_n; i++) {
+        if (m->inbox[i].session == session)
+            return 1;
+    }
+    return 0;
+}
+
+static int is_after(const struct store_session *row, const struct store_scan *scan)
+{
+    if (scan->what != STORE_SCAN_TIMED || row->wake_at_ms == scan->after_ms)
+        return row->key > scan->after_key;
+    return row->wake_at_ms > scan->after_ms;
+}
+
+static int is_scanned(const struct mem_store *m, const struct store_session *row,
+                      const struct store_scan *scan)
+{
+    switch (scan->what) {
+    case STORE_SCAN_LIVE: return row->is_live;
+    case STORE_SCAN_TIMED: return row->wake_at_ms != 0;
+    case STORE_SCAN_INBOX: return has_inbox(m, row->key);
+    case STORE_SCAN_ALL: break;
+    }
+    return 1;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct store_session *x = *(const struct store_session *const *)a;
+    const struct store_session *y = *(const struct store_session *const *)b;
+
+    if (x->wake_at_ms != y->wake_at_ms)
+        return x->wake_at_ms < y->wake_at_ms ? -1 : 1;
+    return x->key < y->key ? -1 : x->key > y->key;
+}
+
+static void scan(const struct mem_store *m, struct store_scan *op)
+{
+    const struct store_session **found =
+        arena_alloc(m->scratch, (m->sessions_n + 1) * sizeof(*found));
+    struct store_session *rows = arena_alloc(m->scratch, op->limit * sizeof(*rows));
+    size_t n = 0;
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < m->sessions_n; i++) {
+        const struct store_session *row = &m->sessions[i]->row;
+
+        if (is_scanned(m, row, op) && is_after(row, op))
+            found[n++] = row;
+    }
+    if (op->what == STORE_SCAN_TIMED)
+        qsort(found, n, sizeof(struct store_session *), by_time);
+    op->rows_n = 0;
+    while (op->rows_n < n && op->rows_n < op->limit && bytes < STORE_PAGE_BYTES_MAX) {
+        rows[op->rows_n] = *found[op->rows_n];
+        bytes += rows[op->rows_n].state.len + rows[op->rows_n].metadata.len;
+        op->rows_n++;
+    }
+    op->rows = rows;
+    op->has_more = op->rows_n < n;
+}
+
+/* ---- the rest ---- */
+
+static void key(const struct mem_store *m, struct store_op *op)
+{
+    const struct store_idempotency *known = mem_key(m, &op->key);
+
+    if (!known) {
+        (void)err_set(&op->err, ERR_NOT_FOUND, "this idempotency key was not used");
+        return;
+    }
+    op->key.body_hash = known->body_hash;
+    op->key.response = known->response;
+    op->key.at_ms = known->at_ms;
+}
+
+static void inbox_list(const struct mem_store *m, struct store_op *op)
+{
+    struct store_inbox_row *rows = arena_alloc(m->scratch, STORE_PAGE_MAX * sizeof(*rows));
+    size_t bytes = 0;
+
+    op->inbox.rows_n = 0;
+    op->inbox.has_more = 0;
+    for (size_t i = 0; i < m->inbox_n; i++) {
+        if (m->inbox[i].session != op->inbox.session)
+            continue;
+        if (op->inbox.rows_n == STORE_PAGE_MAX || bytes >= STORE_PAGE_BYTES_MAX) {
+            op->inbox.has_more = 1;
+            break;
+        }
+        bytes += m->inbox[i].row.body.len;
+        rows[op->inbox.rows_n++] = m->inbox[i].row;
+    }
+    op->inbox.rows = rows;
+}
+
+static void revision_get(const struct mem_store *m, struct store_op *op)
+{
+    const struct mem_revision *revision = map_get(m->revisions, op->revision.hash);
+
+    if (!revision) {
+        (void)err_set(&op->err, ERR_NOT_FOUND, "there is no revision %.*s",
+                      (int)(op->revision.hash.len < 80 ? op->revision.hash.len : 80),
+                      op->revision.hash.ptr);
+        return;
+    }
+    op->revision.agent = revision->agent;
+    op->revision.text = revision->text;
+}
+
+void mem_read(struct mem_store *m, struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_LOAD: load(m, op); break;
+    case STORE_EVENTS: events(m, &op->events); break;
+    case STORE_LIST: list(m, &op->list); break;
+    case STORE_SCAN: scan(m, &op->scan); break;
+    case STORE_KEY: key(m, op); break;
+    case STORE_INBOX_LIST: inbox_list(m, op); break;
+    case STORE_REVISION_GET: revision_get(m, op); break;
+    case STORE_COMMIT:
+    case STORE_INBOX_ADD:
+    case STORE_REVISION_PUT:
+    case STORE_WORKER_START:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP:
+    case STORE_OP_KIND_COUNT: ASSERT(!"a write is not read"); break;
+    }
+}

@@ -1,0 +1,454 @@
+/*
+ * sqlite_read.c - the readers of the SQLite store: statements into rows.
+ *
+ * What is stored is checked on its way out: a status, a kind or a number that cannot be is
+ * ERR_CORRUPT with the name of the session, never a wrong value in memory.
+ */
+#include "store/sqlite_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "store/sqlite_list.h"
+
+enum {
+    READER_CACHE_KIB = 16 * 1024,
+    RESULT_MAX = 256 * 1024 * 1024, /* a page, and with it the longest row */
+    COLUMN_STATE = 25,
+    COLUMN_TASK,
+    COLUMN_END,
+    COLUMN_CONTEXT,
+};
+
+/* In the order of read_row(). */
+#define ROW_COLUMNS                                                                                \
+    "s.key, s.id, s.tenant, s.agent, s.revision, s.parent, s.version, s.status, s.is_paused,"      \
+    " s.is_live, s.owner, s.epoch, s.wake_at_ms, s.created_at_ms, s.updated_at_ms, s.ended_at_ms," \
+    " s.turn, s.steps, s.tokens, s.nanousd, s.seq, s.task_seq, s.end_seq, s.context_seq,"          \
+    " s.metadata"
+#define TEXT_COLUMNS "t.body, e.body, c.body"
+#define SCAN         "SELECT " ROW_COLUMNS ", s.state FROM session s "
+#define EVENTS_WHERE                                                                               \
+    " FROM event WHERE session = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
+
+enum statement {
+    ST_LOAD,
+    ST_LOAD_TEXTS,
+    ST_EVENTS,                                  /* + enum store_events_what */
+    ST_SCAN = ST_EVENTS + STORE_EVENTS_ALL + 1, /* + enum store_scan_what */
+    ST_KEY = ST_SCAN + STORE_SCAN_ALL + 1,
+    ST_INBOX,
+    ST_REVISION,
+    STATEMENT_COUNT
+};
+
+static const char *const statement_sql[STATEMENT_COUNT] = {
+    [ST_LOAD] = SCAN "WHERE s.id = ?1",
+    [ST_LOAD_TEXTS] = NULL, /* with sqlite_text_joins: see prepare_all() */
+    [ST_EVENTS + STORE_EVENTS_BODIES] = "SELECT seq, at_ms, kind, body, NULL" EVENTS_WHERE,
+    [ST_EVENTS + STORE_EVENTS_WIRES] =
+        "SELECT seq, at_ms, kind, CASE WHEN wire IS NULL THEN body END, wire" EVENTS_WHERE,
+    [ST_EVENTS + STORE_EVENTS_ALL] = "SELECT seq, at_ms, kind, body, wire" EVENTS_WHERE,
+    [ST_SCAN + STORE_SCAN_LIVE] = SCAN "INDEXED BY session_live WHERE s.is_live = 1 AND s.key > ?1"
+                                       " ORDER BY s.key LIMIT ?3",
+    [ST_SCAN + STORE_SCAN_TIMED] = SCAN "INDEXED BY session_wake WHERE s.wake_at_ms <> 0"
+                                        " AND (s.wake_at_ms, s.key) > (?2, ?1)"
+                                        " ORDER BY s.wake_at_ms, s.key LIMIT ?3",
+    [ST_SCAN + STORE_SCAN_INBOX] = SCAN "WHERE s.key IN (SELECT session FROM inbox"
+                                        " WHERE session > ?1) ORDER BY s.key LIMIT ?3",
+    [ST_SCAN + STORE_SCAN_ALL] = SCAN "WHERE s.key > ?1 ORDER BY s.key LIMIT ?3",
+    [ST_KEY] = "SELECT body_hash, response, at_ms FROM idempotency"
+               " WHERE tenant = ?1 AND route = ?2 AND key = ?3",
+    [ST_INBOX] = "SELECT id, kind, body, at_ms FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2",
+    [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
+};
+
+struct sqlite_reader {
+    sqlite3 *db;
+    sqlite3_stmt *st[STATEMENT_COUNT];
+};
+
+/* The rows of one statement, on their way into one operation's arena. */
+struct rows {
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    struct arena *arena;
+    struct err *err;
+    size_t bytes; /* of what was copied: a page's bound */
+    int is_bad;   /* a column of this row cannot be */
+};
+
+/* ---- columns ---- */
+
+static int64_t column_int(struct rows *rows, int i, int64_t max)
+{
+    int64_t value = sqlite3_column_int64(rows->st, i);
+
+    if (value < 0 || value > max)
+        rows->is_bad = 1;
+    return value;
+}
+
+static uint32_t column_u32(struct rows *rows, int i)
+{
+    return (uint32_t)column_int(rows, i, UINT32_MAX);
+}
+
+static struct slice column_text(struct rows *rows, int i)
+{
+    struct slice bytes = sqlite_column(rows->st, i);
+
+    rows->bytes += bytes.len;
+    return bytes.ptr ? arena_slice(rows->arena, bytes) : bytes;
+}
+
+static enum session_status column_status(struct rows *rows, int i)
+{
+    enum session_status status = session_status_of(sqlite_column(rows->st, i));
+
+    if (status == STATUS_COUNT)
+        rows->is_bad = 1;
+    return status;
+}
+
+static struct store_session read_row(struct rows *rows)
+{
+    return (struct store_session){
+        .key = column_int(rows, 0, INT64_MAX),
+        .id = column_text(rows, 1),
+        .tenant = column_text(rows, 2),
+        .agent = column_text(rows, 3),
+        .revision = column_text(rows, 4),
+        .parent = column_text(rows, 5),
+        .version = (uint64_t)column_int(rows, 6, INT64_MAX),
+        .status = column_status(rows, 7),
+        .is_paused = (int)column_int(rows, 8, 1),
+        .is_live = (int)column_int(rows, 9, 1),
+        .owner = column_u32(rows, 10),
+        .epoch = column_u32(rows, 11),
+        .wake_at_ms = sqlite3_column_int64(rows->st, 12),
+        .created_at_ms = sqlite3_column_int64(rows->st, 13),
+        .updated_at_ms = sqlite3_column_int64(rows->st, 14),
+        .ended_at_ms = sqlite3_column_int64(rows->st, 15),
+        .turn = column_u32(rows, 16),
+        .steps = column_u32(rows, 17),
+        .spent = { .tokens = sqlite3_column_int64(rows->st, 18),
+                   .nanousd = sqlite3_column_int64(rows->st, 19) },
+        .seq = column_u32(rows, 20),
+        .task_seq = column_u32(rows, 21),
+        .end_seq = column_u32(rows, 22),
+        .context_seq = column_u32(rows, 23),
+        .metadata = column_text(rows, 24),
+        .state = column_text(rows, COLUMN_STATE),
+    };
+}
+
+static struct store_load read_load(struct rows *rows)
+{
+    return (struct store_load){
+        .row = read_row(rows),
+        .task = column_text(rows, COLUMN_TASK),
+        .end = column_text(rows, COLUMN_END),
+        .context = column_text(rows, COLUMN_CONTEXT),
+    };
+}
+
+/* ---- stepping ---- */
+
+/* True if there is a row. False: the end, or an error that is in rows->err. */
+static int next(struct rows *rows)
+{
+    int rc = sqlite3_step(rows->st);
+
+    rows->is_bad = 0;
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        (void)sqlite_db_error(rows->db, rc, "read the store", rows->err);
+    return rc == SQLITE_ROW;
+}
+
+/* False, and an error, if the row that was just read cannot be. */
+static int is_sound(struct rows *rows, const char *what, int64_t session, int64_t seq)
+{
+    if (rows->is_bad)
+        (void)err_set(rows->err, ERR_CORRUPT, "%s %lld (%lld) has a value that cannot be", what,
+                      (long long)session, (long long)seq);
+    return !rows->is_bad;
+}
+
+static int page_is_full(const struct rows *rows, size_t n, size_t limit)
+{
+    return n == limit || rows->bytes >= STORE_PAGE_BYTES_MAX;
+}
+
+/* ---- operations: parameters in, rows out ---- */
+
+static void read_one(struct rows *rows, struct store_load *load)
+{
+    struct store_load found = { 0 };
+
+    sqlite_bind_text(rows->st, 1, load->id);
+    if (!next(rows)) {
+        if (rows->err->code == ERR_NONE)
+            (void)err_set(rows->err, ERR_NOT_FOUND, "there is no session %.*s",
+                          (int)(load->id.len < 64 ? load->id.len : 64), load->id.ptr);
+        return;
+    }
+    if (load->with_texts)
+        found = read_load(rows);
+    else
+        found.row = read_row(rows);
+    if (!is_sound(rows, "session", found.row.key, 0))
+        return;
+    load->row = found.row;
+    load->task = found.task;
+    load->end = found.end;
+    load->context = found.context;
+}
+
+static struct store_event read_event(struct rows *rows)
+{
+    enum event_kind kind = event_kind_of(sqlite_column(rows->st, 2));
+
+    if (kind == EV_KIND_COUNT)
+        rows->is_bad = 1;
+    return (struct store_event){
+        .seq = column_u32(rows, 0),
+        .at_ms = sqlite3_column_int64(rows->st, 1),
+        .kind = kind,
+        .body = column_text(rows, 3),
+        .wire = column_text(rows, 4),
+    };
+}
+
+static void read_events(struct rows *rows, struct store_events *op)
+{
+    struct store_event *found = arena_alloc(rows->arena, op->limit * sizeof(*found));
+
+    op->events_n = 0;
+    op->has_more = 0;
+    op->events = found;
+    sqlite_bind_int(rows->st, 1, op->session);
+    sqlite_bind_int(rows->st, 2, op->after);
+    sqlite_bind_int(rows->st, 3, op->until ? op->until : UINT32_MAX);
+    sqlite_bind_int(rows->st, 4, (int64_t)op->limit + 1);
+    while (next(rows)) {
+        if (page_is_full(rows, op->events_n, op->limit)) {
+            op->has_more = 1;
+            return;
+        }
+        struct store_event event = read_event(rows);
+
+        if (!is_sound(rows, "an event of session", op->session, event.seq))
+            return;
+        found[op->events_n++] = event;
+    }
+}
+
+static void read_list(struct rows *rows, struct store_list *op)
+{
+    struct store_load *found = arena_alloc(rows->arena, op->limit * sizeof(*found));
+
+    op->rows_n = 0;
+    op->has_more = 0;
+    op->rows = found;
+    while (next(rows)) {
+        if (page_is_full(rows, op->rows_n, op->limit)) {
+            op->has_more = 1;
+            return;
+        }
+        struct store_load load = read_load(rows);
+
+        if (!is_sound(rows, "session", load.row.key, 0))
+            return;
+        found[op->rows_n++] = load;
+    }
+}
+
+static void read_scan(struct rows *rows, struct store_scan *op)
+{
+    struct store_session *found = arena_alloc(rows->arena, op->limit * sizeof(*found));
+
+    op->rows_n = 0;
+    op->has_more = 0;
+    op->rows = found;
+    sqlite_bind_int(rows->st, 1, op->after_key);
+    if (op->what == STORE_SCAN_TIMED)
+        sqlite_bind_int(rows->st, 2, op->after_ms);
+    sqlite_bind_int(rows->st, 3, (int64_t)op->limit + 1);
+    while (next(rows)) {
+        if (page_is_full(rows, op->rows_n, op->limit)) {
+            op->has_more = 1;
+            return;
+        }
+        struct store_session row = read_row(rows);
+
+        if (!is_sound(rows, "session", row.key, 0))
+            return;
+        found[op->rows_n++] = row;
+    }
+}
+
+static void read_key(struct rows *rows, struct store_idempotency *key)
+{
+    sqlite_bind_text(rows->st, 1, key->tenant);
+    sqlite_bind_text(rows->st, 2, key->route);
+    sqlite_bind_text(rows->st, 3, key->key);
+    if (next(rows)) {
+        key->body_hash = column_text(rows, 0);
+        key->response = column_text(rows, 1);
+        key->at_ms = sqlite3_column_int64(rows->st, 2);
+    } else if (rows->err->code == ERR_NONE) {
+        (void)err_set(rows->err, ERR_NOT_FOUND, "this idempotency key was not used");
+    }
+}
+
+static void read_inbox(struct rows *rows, struct store_op *op)
+{
+    struct store_inbox_row *found = arena_alloc(rows->arena, STORE_PAGE_MAX * sizeof(*found));
+
+    op->inbox.rows_n = 0;
+    op->inbox.has_more = 0;
+    op->inbox.rows = found;
+    sqlite_bind_int(rows->st, 1, op->inbox.session);
+    sqlite_bind_int(rows->st, 2, STORE_PAGE_MAX + 1);
+    while (next(rows)) {
+        if (page_is_full(rows, op->inbox.rows_n, STORE_PAGE_MAX)) {
+            op->inbox.has_more = 1;
+            return;
+        }
+        found[op->inbox.rows_n++] = (struct store_inbox_row){
+            .id = sqlite3_column_int64(rows->st, 0),
+            .kind = column_text(rows, 1),
+            .body = column_text(rows, 2),
+            .at_ms = sqlite3_column_int64(rows->st, 3),
+        };
+    }
+}
+
+static void read_revision(struct rows *rows, struct store_op *op)
+{
+    sqlite_bind_text(rows->st, 1, op->revision.hash);
+    if (next(rows)) {
+        op->revision.agent = column_text(rows, 0);
+        op->revision.text = column_text(rows, 1);
+    } else if (rows->err->code == ERR_NONE) {
+        (void)err_set(rows->err, ERR_NOT_FOUND, "there is no revision %.*s",
+                      (int)(op->revision.hash.len < 80 ? op->revision.hash.len : 80),
+                      op->revision.hash.ptr);
+    }
+}
+
+/* ---- dispatch ---- */
+
+/* A list is prepared for its filter each time: 50 us beside a page of rows. */
+static void run_list(struct sqlite_reader *r, struct rows *rows, struct store_list *list)
+{
+    if (sqlite_list_prepare(r->db, ROW_COLUMNS ", NULL, " TEXT_COLUMNS, list, &rows->st, rows->err))
+        return;
+    read_list(rows, list);
+    (void)sqlite3_finalize(rows->st);
+}
+
+static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_LOAD: return r->st[op->load.with_texts ? ST_LOAD_TEXTS : ST_LOAD];
+    case STORE_EVENTS: return r->st[ST_EVENTS + (int)op->events.what];
+    case STORE_SCAN: return r->st[ST_SCAN + (int)op->scan.what];
+    case STORE_KEY: return r->st[ST_KEY];
+    case STORE_INBOX_LIST: return r->st[ST_INBOX];
+    case STORE_REVISION_GET: return r->st[ST_REVISION];
+    case STORE_LIST:
+    case STORE_COMMIT:
+    case STORE_INBOX_ADD:
+    case STORE_REVISION_PUT:
+    case STORE_WORKER_START:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP:
+    case STORE_OP_KIND_COUNT: break;
+    }
+    assert_failed("a write is not read", __FILE__, __LINE__);
+}
+
+static void read_rows(struct rows *rows, struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_LOAD: read_one(rows, &op->load); break;
+    case STORE_EVENTS: read_events(rows, &op->events); break;
+    case STORE_SCAN: read_scan(rows, &op->scan); break;
+    case STORE_KEY: read_key(rows, &op->key); break;
+    case STORE_INBOX_LIST: read_inbox(rows, op); break;
+    case STORE_REVISION_GET: read_revision(rows, op); break;
+    case STORE_LIST:
+    case STORE_COMMIT:
+    case STORE_INBOX_ADD:
+    case STORE_REVISION_PUT:
+    case STORE_WORKER_START:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP:
+    case STORE_OP_KIND_COUNT: break;
+    }
+}
+
+void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
+{
+    struct rows rows = { .db = r->db, .arena = arena_new(RESULT_MAX), .err = &op->err };
+
+    op->backend_slot = rows.arena;
+    if (op->kind == STORE_LIST) {
+        run_list(r, &rows, &op->list);
+        return;
+    }
+    rows.st = statement_of(r, op);
+    read_rows(&rows, op);
+    (void)sqlite3_reset(rows.st); /* lets go of the state of the file that it saw */
+}
+
+/* ---- life ---- */
+
+static enum err_code prepare_all(struct sqlite_reader *r, struct err *err)
+{
+    struct buf load_texts = { .max = 4096 };
+
+    buf_putf(&load_texts, "SELECT %s, s.state, %s FROM session s%s WHERE s.id = ?1", ROW_COLUMNS,
+             TEXT_COLUMNS, sqlite_text_joins);
+    for (int i = 0; i < STATEMENT_COUNT; i++) {
+        const char *sql = i == ST_LOAD_TEXTS ? buf_cstr(&load_texts) : statement_sql[i];
+
+        if (sqlite_db_prepare(r->db, sql, &r->st[i], err))
+            break;
+    }
+    buf_release(&load_texts);
+    return err->code;
+}
+
+enum err_code sqlite_reader_open(struct sqlite_reader **ret_reader, const char *path,
+                                 enum sqlite_db_mode mode, struct err *err)
+{
+    struct sqlite_reader *r = xcalloc(1, sizeof(*r));
+    struct err failure = { 0 };
+    char pragma[80];
+
+    (void)snprintf(pragma, sizeof(pragma), "PRAGMA query_only = 1; PRAGMA cache_size = -%d",
+                   READER_CACHE_KIB);
+    if (sqlite_db_open(&r->db, path, mode, &failure) == ERR_NONE &&
+        sqlite_db_exec(r->db, pragma, "set up a reader", &failure) == ERR_NONE &&
+        prepare_all(r, &failure) == ERR_NONE) {
+        *ret_reader = r;
+        return ERR_NONE;
+    }
+    sqlite_reader_close(r);
+    *err = failure;
+    return err->code;
+}
+
+void sqlite_reader_close(struct sqlite_reader *r)
+{
+    if (!r)
+        return;
+    for (int i = 0; i < STATEMENT_COUNT; i++)
+        (void)sqlite3_finalize(r->st[i]);
+    sqlite_db_close(r->db);
+    free(r);
+}

@@ -1,0 +1,258 @@
+#include "store/store.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "store/backend.h"
+
+/* The only place that lists the backends. */
+static const struct store_backend *const backends[] = {
+    &store_backend_mem,
+    &store_backend_sqlite,
+};
+
+enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
+                         struct loop *loop, struct err *err)
+{
+    for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
+        const struct store_backend *b = backends[i];
+        size_t len = strlen(b->scheme);
+
+        ASSERT(b->open && b->submit && b->close);
+        if (strncmp(url, b->scheme, len) == 0 && url[len] == ':')
+            return b->open(ret_store, url, flags, loop, err);
+    }
+    return err_set(err, ERR_INVALID,
+                   "no store is named by '%.64s': write sqlite:PATH, or mem: for a trial", url);
+}
+
+int store_op_writes(enum store_op_kind kind)
+{
+    switch (kind) {
+    case STORE_COMMIT:
+    case STORE_INBOX_ADD:
+    case STORE_REVISION_PUT:
+    case STORE_WORKER_START:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP: return 1;
+    case STORE_LOAD:
+    case STORE_EVENTS:
+    case STORE_LIST:
+    case STORE_SCAN:
+    case STORE_KEY:
+    case STORE_INBOX_LIST:
+    case STORE_REVISION_GET:
+    case STORE_OP_KIND_COUNT: break;
+    }
+    return 0;
+}
+
+int store_status_is_end(enum session_status status)
+{
+    return status == STATUS_COMPLETED || status == STATUS_FAILED || status == STATUS_CANCELLED;
+}
+
+/* ---- what comes from outside: an error and no assertion ---- */
+
+static enum err_code check_name(struct slice name, const char *what, struct err *err)
+{
+    if (name.len <= STORE_NAME_MAX)
+        return ERR_NONE;
+    return err_set(err, ERR_LIMIT, "%s has %zu bytes, at most %d can be stored", what, name.len,
+                   (int)STORE_NAME_MAX);
+}
+
+static enum err_code check_body(struct slice body, const char *what, struct err *err)
+{
+    if (body.len <= STORE_BODY_MAX)
+        return ERR_NONE;
+    return err_set(err, ERR_LIMIT, "%s has %zu bytes, at most %d can be stored", what, body.len,
+                   (int)STORE_BODY_MAX);
+}
+
+static enum err_code check_metadata(struct slice metadata, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    struct err reason = { 0 };
+
+    if (check_body(metadata, "metadata", err))
+        return err->code;
+    if (!metadata.ptr)
+        return ERR_NONE;
+    if (json_read(&root, metadata, STORE_BODY_MAX, &reason))
+        return err_set(err, ERR_INVALID, "metadata: %s", reason.msg);
+    if (json_kind(root) != JSON_KIND_OBJECT)
+        return err_set(err, ERR_INVALID, "metadata: must be a JSON object");
+    return ERR_NONE;
+}
+
+static enum err_code check_idempotency(const struct store_idempotency *key, struct err *err)
+{
+    if (check_name(key->tenant, "a tenant's name", err) || check_name(key->route, "a route", err) ||
+        check_name(key->key, "an idempotency key", err) ||
+        check_name(key->body_hash, "a body's hash", err) ||
+        check_body(key->response, "a remembered response", err))
+        return err->code;
+    return ERR_NONE;
+}
+
+static enum err_code check_events(const struct store_commit *commit, struct err *err)
+{
+    size_t total = commit->row.state.len + commit->row.metadata.len;
+
+    for (size_t i = 0; i < commit->events_n; i++) {
+        const struct store_event *event = &commit->events[i];
+
+        if (check_body(event->body, "an event", err) || check_body(event->wire, "a message", err))
+            return err->code;
+        total += event->body.len + event->wire.len;
+    }
+    if (total > STORE_COMMIT_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "a tick has %zu bytes, at most %d can be committed", total,
+                       (int)STORE_COMMIT_BYTES_MAX);
+    return ERR_NONE;
+}
+
+static enum err_code check_commit(const struct store_commit *commit, struct err *err)
+{
+    const struct store_session *row = &commit->row;
+
+    if (check_name(row->id, "a session's id", err) ||
+        check_name(row->tenant, "a tenant's name", err) ||
+        check_name(row->agent, "an agent's name", err) ||
+        check_name(row->revision, "a revision's hash", err) ||
+        check_name(row->parent, "a parent's id", err) || check_metadata(row->metadata, err) ||
+        check_body(row->state, "a state", err) || check_events(commit, err))
+        return err->code;
+    return check_idempotency(&commit->idempotency, err);
+}
+
+enum err_code store_check_input(const struct store_op *op, struct err *err)
+{
+    switch (op->kind) {
+    case STORE_COMMIT: return check_commit(&op->commit, err);
+    case STORE_INBOX_ADD:
+        if (check_name(op->inbox.row.kind, "an inbox row's kind", err) ||
+            check_body(op->inbox.row.body, "an inbox row", err))
+            return err->code;
+        return check_idempotency(&op->inbox.idempotency, err);
+    case STORE_REVISION_PUT:
+        if (check_name(op->revision.hash, "a revision's hash", err) ||
+            check_name(op->revision.agent, "an agent's name", err))
+            return err->code;
+        return check_body(op->revision.text, "a revision", err);
+    case STORE_WORKER_START: return check_name(op->worker.name, "a worker's name", err);
+    case STORE_LOAD:
+    case STORE_EVENTS:
+    case STORE_LIST:
+    case STORE_SCAN:
+    case STORE_KEY:
+    case STORE_INBOX_LIST:
+    case STORE_REVISION_GET:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP:
+    case STORE_OP_KIND_COUNT: break;
+    }
+    return ERR_NONE;
+}
+
+/* ---- submit and complete: what only a bug of ours can break ---- */
+
+static void assert_commit(const struct store_commit *commit)
+{
+    const struct store_session *row = &commit->row;
+
+    ASSERT(row->status < STATUS_COUNT);
+    ASSERT(store_status_is_end(row->status) == (row->ended_at_ms != 0));
+    ASSERT(row->key >= 0 && (row->key == 0) == (row->version == 0));
+    ASSERT(row->key != 0 || (row->id.len > 0 && commit->events_n > 0));
+    for (size_t i = 0; i < commit->events_n; i++) {
+        ASSERT(commit->events[i].kind < EV_KIND_COUNT);
+        ASSERT(commit->events[i].seq == row->seq - (commit->events_n - 1 - i));
+    }
+}
+
+static void assert_page(uint32_t limit)
+{
+    ASSERT(limit > 0 && limit <= STORE_PAGE_MAX);
+}
+
+static void assert_op(const struct store_op *op)
+{
+    switch (op->kind) {
+    case STORE_COMMIT: assert_commit(&op->commit); break;
+    case STORE_EVENTS: assert_page(op->events.limit); break;
+    case STORE_LIST:
+        assert_page(op->list.limit);
+        ASSERT(op->list.filter.metadata_n <= STORE_METADATA_FILTERS_MAX);
+        break;
+    case STORE_SCAN: assert_page(op->scan.limit); break;
+    case STORE_LOAD:
+    case STORE_KEY:
+    case STORE_INBOX_ADD:
+    case STORE_INBOX_LIST:
+    case STORE_REVISION_PUT:
+    case STORE_REVISION_GET:
+    case STORE_WORKER_START:
+    case STORE_WORKER_BEAT:
+    case STORE_SWEEP: break;
+    case STORE_OP_KIND_COUNT: ASSERT(!"an operation has a kind"); break;
+    }
+}
+
+/* An operation may be submitted again: what its last run left is no input. */
+static void clear_outcome(struct store_op *op)
+{
+    op->err = (struct err){ 0 };
+    if (op->kind == STORE_COMMIT) {
+        op->commit.is_replay = 0;
+        op->commit.replay = (struct slice){ 0 };
+    }
+    if (op->kind == STORE_INBOX_ADD) {
+        op->inbox.is_replay = 0;
+        op->inbox.replay = (struct slice){ 0 };
+    }
+}
+
+void store_submit(struct store *store, struct store_op *op)
+{
+    ASSERT(op->done);
+    assert_op(op);
+    clear_outcome(op);
+    op->backend_slot = NULL;
+    op->backend_next = NULL;
+    store->pending++;
+    store->backend->submit(store, op);
+}
+
+static void count_commit(struct store *store, const struct store_op *op)
+{
+    if (op->err.code == ERR_NONE)
+        store->stats.commits++;
+    else if (op->err.code == ERR_CONFLICT && !op->commit.is_replay)
+        store->stats.conflicts++;
+}
+
+void store_complete(struct store *store, struct store_op *op)
+{
+    ASSERT(store->pending > 0);
+    store->pending--;
+    if (op->kind == STORE_COMMIT) {
+        ASSERT(op->err.code != ERR_NONE || (op->commit.row.key > 0 && op->commit.row.version > 0));
+        ASSERT(!op->commit.is_replay || op->err.code == ERR_CONFLICT);
+        count_commit(store, op);
+    }
+    op->done(op, op->arg);
+}
+
+struct store_stats store_stats(const struct store *store)
+{
+    return store->stats;
+}
+
+void store_close(struct store *store)
+{
+    if (!store)
+        return;
+    store->backend->close(store);
+}
