@@ -1,0 +1,246 @@
+#include "api/api.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/ask.h"
+#include "api/waiters.h"
+#include "base/id.h"
+#include "base/log.h"
+
+struct api *api_new(const struct api_deps *deps)
+{
+    struct api *api = xcalloc(1, sizeof(*api));
+
+    api->deps = *deps;
+    api->phase = API_STARTING;
+    api->waiters = waiters_new(deps->loop);
+    return api;
+}
+
+void api_set_phase(struct api *api, enum api_phase phase)
+{
+    api->phase = phase;
+    if (phase == API_DRAINING)
+        waiters_wake_all(api->waiters);
+}
+
+void api_on_commit(struct api *api, struct slice session, uint32_t seq)
+{
+    waiters_wake(api->waiters, session, seq);
+}
+
+static void ask_free(struct ask *ask)
+{
+    if (ask->free_work)
+        ask->free_work(ask->work);
+    *ask->back = ask->next;
+    if (ask->next)
+        ask->next->back = ask->back;
+    free(ask);
+}
+
+void api_free(struct api *api)
+{
+    if (!api)
+        return;
+    while (api->asks)
+        ask_free(api->asks);
+    waiters_free(api->waiters);
+    free(api);
+}
+
+/* ---- answers ---- */
+
+void ask_reply(struct ask *ask, int status, const struct buf *json, const char *const *extra)
+{
+    http_reply(ask->request, status, "application/json", buf_slice(json), extra);
+    ask_free(ask);
+}
+
+/* What a client can wait out says how long. */
+static const char *const retry_soon[] = { "Retry-After", "1", NULL };
+
+static void reply_problem(struct ask *ask, const struct refusal *refusal, const char *const *extra)
+{
+    CLEANUP(buf_release) struct buf body = { .max = PROBLEM_BYTES_MAX };
+
+    problem_put(&body, refusal->status, refusal->code, slice_of(refusal->detail));
+    http_reply(ask->request, refusal->status, PROBLEM_TYPE, buf_slice(&body), extra);
+    ask_free(ask);
+}
+
+void ask_refuse(struct ask *ask, const struct refusal *refusal)
+{
+    reply_problem(ask, refusal, refusal->status == 503 ? retry_soon : NULL);
+}
+
+void ask_reply_problem(struct ask *ask, int status, const char *code, const char *fmt, ...)
+{
+    struct refusal refusal = { .status = status, .code = code };
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(refusal.detail, sizeof(refusal.detail), fmt, ap);
+    va_end(ap);
+    ask_refuse(ask, &refusal);
+}
+
+void ask_no_session(struct ask *ask)
+{
+    char text[QUOTED_TEXT_MAX];
+
+    ask_reply_problem(ask, 404, "session_not_found",
+                      "There is no session '%s'. GET /v1/sessions lists those that there are.",
+                      quoted_text(text, ask->match.id));
+}
+
+void ask_store_failed(struct ask *ask, const struct err *err)
+{
+    if (err->code == ERR_NOT_FOUND) {
+        ask_no_session(ask);
+        return;
+    }
+    log_line(LOG_ERROR, "a read failed", "path", ask->match.route->pattern, "error", err->msg,
+             NULL);
+    if (err->code == ERR_CORRUPT)
+        ask_reply_problem(ask, 500, "store_corrupt",
+                          "What is stored contradicts itself: run 'pawl verify'.");
+    else
+        ask_reply_problem(ask, 503, "store_unavailable",
+                          "The store cannot be read at the moment; try again.");
+}
+
+/* ---- the store ---- */
+
+void ask_submit(struct ask *ask, store_done_fn *done)
+{
+    ask->op.done = done;
+    ask->op.arg = ask;
+    store_submit(ask->api->deps.store, &ask->op);
+}
+
+int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done)
+{
+    if (!id_is_valid(ask->match.id, "ses_")) {
+        ask_no_session(ask);
+        return 0;
+    }
+    ask->op = (struct store_op){ .kind = STORE_LOAD,
+                                 .load = { .id = ask->match.id, .with_texts = with_texts } };
+    ask_submit(ask, done);
+    return 1;
+}
+
+/* ---- the query ---- */
+
+static int refuse_number(struct slice value, const char *name, int64_t min, int64_t max,
+                         struct refusal *ret_refusal)
+{
+    char text[QUOTED_TEXT_MAX];
+
+    return refuse(ret_refusal, 400, "invalid_parameter",
+                  "'%s' must be a whole number from %lld to %lld, not '%s'.", name, (long long)min,
+                  (long long)max, quoted_text(text, value));
+}
+
+int ask_query_int(const struct ask *ask, const char *name, int64_t min, int64_t max,
+                  int64_t *ret_value, struct refusal *ret_refusal)
+{
+    struct slice text = http_request_query(ask->request, name);
+    int64_t value = 0;
+
+    if (!text.ptr)
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9' ||
+            __builtin_mul_overflow(value, (int64_t)10, &value) ||
+            __builtin_add_overflow(value, (int64_t)(text.ptr[i] - '0'), &value))
+            return refuse_number(text, name, min, max, ret_refusal);
+    }
+    if (text.len == 0 || value < min || value > max)
+        return refuse_number(text, name, min, max, ret_refusal);
+    *ret_value = value;
+    return 0;
+}
+
+static int is_known_parameter(const char *name, const char *const *known)
+{
+    for (; *known; known++) {
+        size_t len = strlen(*known);
+
+        if ((*known)[len - 1] == '.' ? strncmp(name, *known, len) == 0 && name[len]
+                                     : strcmp(name, *known) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int check_query(const struct ask *ask, struct refusal *ret_refusal)
+{
+    const char *const *known = ask->match.route->query;
+    const char *name;
+    size_t known_n = 0;
+
+    while (known[known_n])
+        known_n++;
+    for (size_t i = 0; (name = http_request_query_name(ask->request, i)); i++) {
+        char text[QUOTED_TEXT_MAX];
+        char meant[MEANT_TEXT_MAX];
+
+        (void)quoted_text(text, slice_of(name));
+        if (!is_known_parameter(name, known))
+            return refuse(ret_refusal, 400, "unknown_parameter",
+                          "There is no parameter '%s' here%s", text,
+                          meant_text(meant, slice_of(name), known, known_n)[0] ? meant : ".");
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(http_request_query_name(ask->request, k), name) == 0)
+                return refuse(ret_refusal, 400, "duplicate_parameter",
+                              "The parameter '%s' is given twice; give it once.", text);
+        }
+    }
+    return 0;
+}
+
+/* ---- requests ---- */
+
+static void refuse_route(struct ask *ask, enum route_verdict verdict, struct slice path)
+{
+    char text[QUOTED_TEXT_MAX];
+    struct refusal refusal;
+    const char *extra[] = { "Allow", ask->match.allow, NULL };
+
+    (void)quoted_text(text, path);
+    if (verdict == ROUTE_NO_METHOD) {
+        (void)refuse(&refusal, 405, "method_not_allowed", "'%s' takes %s only.", text,
+                     ask->match.allow);
+        reply_problem(ask, &refusal, extra);
+        return;
+    }
+    ask_reply_problem(ask, 404, "not_found",
+                      "There is nothing at '%s'. The API begins at /v1/sessions and /v1/agents.",
+                      text);
+}
+
+void api_on_request(struct http_request *request, void *arg)
+{
+    struct api *api = arg;
+    struct ask *ask = xcalloc(1, sizeof(*ask));
+    struct refusal refusal;
+
+    *ask = (struct ask){ .api = api, .request = request, .next = api->asks, .back = &api->asks };
+    if (ask->next)
+        ask->next->back = &ask->next;
+    api->asks = ask;
+
+    struct slice path = http_request_path(request);
+    enum route_verdict verdict = route_find(http_request_method(request), path, &ask->match);
+
+    if (verdict != ROUTE_FOUND)
+        refuse_route(ask, verdict, path);
+    else if (check_query(ask, &refusal))
+        ask_refuse(ask, &refusal);
+    else
+        ask->match.route->fn(ask);
+}

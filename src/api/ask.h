@@ -1,0 +1,59 @@
+/*
+ * ask.h - one HTTP request on its way through the api. For api/ only.
+ *
+ * An ask lives from api_on_request() until its answer: each handler ends, at once or in a
+ * completion, in exactly one ask_reply(), ask_reply_problem() or ask_refuse(), which frees it.
+ * A handler has one store operation or engine request under way at a time.
+ */
+#ifndef API_ASK_H
+#define API_ASK_H
+
+#include "api/api.h"
+#include "api/handlers.h"
+#include "api/refusal.h"
+#include "base/json.h"
+
+enum { IDEMPOTENCY_KEY_MAX = 255 };
+
+struct ask {
+    struct api *api;
+    struct http_request *request;
+    struct ask *next; /* all open ones */
+    struct ask **back;
+    struct route_match match;
+    struct store_op op;
+    void *work; /* the handler's own, ended with free_work() */
+    void (*free_work)(void *work);
+};
+
+struct api {
+    struct api_deps deps;
+    enum api_phase phase;
+    struct ask *asks;
+    struct waiters *waiters; /* events_get.c */
+};
+
+/* extra: see http_reply(). */
+void ask_reply(struct ask *ask, int status, const struct buf *json, const char *const *extra);
+void ask_refuse(struct ask *ask, const struct refusal *refusal);
+void ask_reply_problem(struct ask *ask, int status, const char *code, const char *fmt, ...)
+    PRINTF(4, 5);
+
+/* A failed read of the store: NOT_FOUND is the session's. */
+void ask_store_failed(struct ask *ask, const struct err *err);
+void ask_no_session(struct ask *ask);
+
+/* Submits ask->op, which the caller has filled in; done gets the ask. */
+void ask_submit(struct ask *ask, store_done_fn *done);
+
+/* Asks for the row that {id} names. False: {id} is no id, and the ask is answered. */
+int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done);
+
+/*
+ * A whole number in the query. 0 and *ret_value, `otherwise` if it is absent; 1: it is no number
+ * from min to max.
+ */
+int ask_query_int(const struct ask *ask, const char *name, int64_t min, int64_t max,
+                  int64_t *ret_value, struct refusal *ret_refusal);
+
+#endif

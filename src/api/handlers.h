@@ -1,0 +1,20 @@
+/* handlers.h - what answers each route; the table is in routes.c. For api/ only. */
+#ifndef API_HANDLERS_H
+#define API_HANDLERS_H
+
+#include "api/routes.h"
+
+/* sessions_write.c */
+route_fn sessions_create, sessions_message, sessions_cancel, sessions_pause, sessions_resume,
+    sessions_retry;
+
+route_fn sessions_get;  /* session_get.c */
+route_fn sessions_list; /* sessions_list.c */
+route_fn events_get;    /* events_get.c */
+route_fn steps_get;     /* steps_get.c */
+route_fn agents_list;   /* agents_list.c */
+
+/* health.c */
+route_fn livez_get, readyz_get, version_get;
+
+#endif

@@ -1,0 +1,98 @@
+#include "api/routes.h"
+
+#include <stdio.h>
+
+#include "api/handlers.h"
+
+static const char *const no_query[] = { NULL };
+static const char *const list_query[] = { "status", "agent", "q", "metadata.",
+                                          "cursor", "limit", NULL };
+static const char *const events_query[] = { "after", "limit", "wait", NULL };
+static const char *const steps_query[] = { "cursor", "limit", NULL };
+
+static const struct route routes[] = {
+    { "POST", "/v1/sessions", sessions_create, no_query },
+    { "GET", "/v1/sessions", sessions_list, list_query },
+    { "GET", "/v1/sessions/{id}", sessions_get, no_query },
+    { "GET", "/v1/sessions/{id}/events", events_get, events_query },
+    { "GET", "/v1/sessions/{id}/steps", steps_get, steps_query },
+    { "POST", "/v1/sessions/{id}/messages", sessions_message, no_query },
+    { "POST", "/v1/sessions/{id}/cancel", sessions_cancel, no_query },
+    { "POST", "/v1/sessions/{id}/pause", sessions_pause, no_query },
+    { "POST", "/v1/sessions/{id}/resume", sessions_resume, no_query },
+    { "POST", "/v1/sessions/{id}/retry", sessions_retry, no_query },
+    { "GET", "/v1/agents", agents_list, no_query },
+    { "GET", "/v1/version", version_get, no_query },
+    { "GET", "/livez", livez_get, no_query },
+    { "GET", "/readyz", readyz_get, no_query },
+};
+
+/* The part of *text up to the next '/', which is taken off with it. */
+static struct slice next_segment(struct slice *text)
+{
+    const char *slash = memchr(text->ptr, '/', text->len);
+    size_t len = slash ? (size_t)(slash - text->ptr) : text->len;
+    struct slice segment = { text->ptr, len };
+
+    len += slash != NULL;
+    *text = (struct slice){ text->ptr + len, text->len - len };
+    return segment;
+}
+
+static int ends_with_slash(struct slice text)
+{
+    return text.len > 0 && text.ptr[text.len - 1] == '/';
+}
+
+static int matches(struct slice pattern, struct slice path, struct slice *ret_id)
+{
+    struct slice id = { NULL, 0 };
+
+    if (ends_with_slash(path))
+        return 0;
+    while (pattern.len > 0 && path.len > 0) {
+        struct slice wanted = next_segment(&pattern);
+        struct slice found = next_segment(&path);
+
+        if (slice_is(wanted, "{id}")) {
+            if (found.len == 0)
+                return 0;
+            id = found;
+        } else if (!slice_equal(wanted, found)) {
+            return 0;
+        }
+    }
+    if (pattern.len > 0 || path.len > 0)
+        return 0;
+    *ret_id = id;
+    return 1;
+}
+
+static void allow(struct route_match *match, const char *method)
+{
+    size_t len = strlen(match->allow);
+
+    (void)snprintf(match->allow + len, sizeof(match->allow) - len, "%s%s%s", len ? ", " : "",
+                   method, strcmp(method, "GET") == 0 ? ", HEAD" : "");
+}
+
+enum route_verdict route_find(struct slice method, struct slice path, struct route_match *ret_match)
+{
+    struct route_match match = { 0 };
+    enum route_verdict verdict = ROUTE_NO_PATH;
+
+    for (size_t i = 0; i < ARRAY_LEN(routes) && verdict != ROUTE_FOUND; i++) {
+        if (!matches(slice_of(routes[i].pattern), path, &match.id))
+            continue;
+        allow(&match, routes[i].method);
+        match.route = &routes[i];
+        verdict = slice_is(method, routes[i].method) ? ROUTE_FOUND : ROUTE_NO_METHOD;
+    }
+    *ret_match = match;
+    return verdict;
+}
+
+const char *route_pattern(size_t i)
+{
+    return i < ARRAY_LEN(routes) ? routes[i].pattern : NULL;
+}

@@ -1,0 +1,389 @@
+/*
+ * sessions_write.c - what changes a session: POST /v1/sessions, and POST .../messages | cancel |
+ * pause | resume | retry.
+ *
+ * Each is read strictly, handed to the engine, and answered with the session after the commit.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/ask.h"
+#include "api/body.h"
+#include "api/json_session.h"
+#include "base/hash.h"
+#include "base/id.h"
+
+enum {
+    METADATA_MAX = 64,
+    METADATA_NAME_MAX = 64,
+    METADATA_VALUE_MAX = 1024,
+    LOCATION_MAX = 96,
+    ROUTE_MAX = 128
+};
+
+#define BUDGET_USD_MAX    1e9
+#define BUDGET_TOKENS_MAX ((int64_t)1 << 50)
+
+struct change {
+    struct engine_request request;
+    struct json *body; /* the request's slices point into it */
+    struct buf context, metadata;
+    char body_hash[SHA256_TEXT_MAX];
+    char by[64];
+    char route[ROUTE_MAX];
+    char location[LOCATION_MAX];
+};
+
+static void free_change(void *work)
+{
+    struct change *change = work;
+
+    json_free(change->body);
+    buf_release(&change->context);
+    buf_release(&change->metadata);
+    free(change);
+}
+
+/* ---- answers ---- */
+
+static void reply_session(struct ask *ask, const struct buf *json)
+{
+    const struct change *change = ask->work;
+    const char *extra[] = { NULL, NULL, NULL, NULL, NULL };
+    size_t n = 0;
+
+    if (change->request.kind == ENGINE_CREATE) {
+        extra[n++] = "Location";
+        extra[n++] = change->location;
+    }
+    if (change->request.is_replay) {
+        extra[n++] = "Idempotency-Replayed";
+        extra[n++] = "true";
+    }
+    ask_reply(ask, change->request.kind == ENGINE_CREATE ? 201 : 200, json, extra);
+}
+
+/* It is committed whatever the reading says: then its id is the answer. */
+static void on_loaded(struct store_op *op, void *arg)
+{
+    struct ask *ask = arg;
+    const struct change *change = ask->work;
+    struct err err = { 0 };
+    CLEANUP(buf_release)
+    struct buf json = { .max = op->err.code ? 256 : 256 + json_session_bytes_max(&op->load) };
+
+    if (op->err.code || json_put_session(&json, &op->load, NULL, &err)) {
+        json_begin(&json, '{');
+        json_key(&json, "id");
+        json_put_str(&json, id_slice(&change->request.id));
+        json_end(&json, '}');
+    }
+    reply_session(ask, &json);
+}
+
+static const char *code_or(const struct engine_request *request, const char *otherwise)
+{
+    return request->code ? request->code : otherwise;
+}
+
+static void refuse_change(struct ask *ask, const struct engine_request *request)
+{
+    const char *text = request->err.msg;
+
+    switch (request->err.code) {
+    case ERR_NOT_FOUND:
+        if (request->kind == ENGINE_CREATE)
+            ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", text);
+        else
+            ask_no_session(ask);
+        return;
+    case ERR_INVALID:
+        ask_reply_problem(ask, 422, code_or(request, "invalid_request"), "%s", text);
+        return;
+    case ERR_CONFLICT:
+        ask_reply_problem(ask, 409, code_or(request, "session_state"), "%s", text);
+        return;
+    case ERR_LIMIT: ask_reply_problem(ask, 503, code_or(request, "overloaded"), "%s", text); return;
+    case ERR_UNAVAILABLE:
+        ask_reply_problem(ask, 503, code_or(request, "store_unavailable"),
+                          "Nothing was changed: %s. Try again.", text);
+        return;
+    case ERR_TIMEOUT:
+        ask_reply_problem(ask, 504, code_or(request, "outcome_unknown"),
+                          "It is not known whether this was done: %s. Send it again with the same "
+                          "Idempotency-Key.",
+                          text);
+        return;
+    case ERR_CORRUPT:
+        ask_reply_problem(ask, 500, code_or(request, "store_corrupt"), "%s. Run 'pawl verify'.",
+                          text);
+        return;
+    case ERR_NONE: break;
+    }
+    assert_failed("a failed request has an error", __FILE__, __LINE__);
+}
+
+static void on_changed(struct engine_request *request, void *arg)
+{
+    struct ask *ask = arg;
+    struct change *change = ask->work;
+
+    if (request->err.code) {
+        refuse_change(ask, request);
+        return;
+    }
+    (void)snprintf(change->location, sizeof(change->location), "/v1/sessions/%s", request->id.text);
+    ask->op = (struct store_op){ .kind = STORE_LOAD,
+                                 .load = { .id = id_slice(&request->id), .with_texts = 1 } };
+    ask_submit(ask, on_loaded);
+}
+
+/* ---- reading ---- */
+
+static int is_printable(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e)
+            return 0;
+    }
+    return 1;
+}
+
+static int read_key(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct slice key = http_request_header(ask->request, "Idempotency-Key");
+    struct sha256 hash = sha256_of(http_request_body(ask->request));
+
+    struct slice path =
+        http_request_path(ask->request); /* a route's: no longer than one and an id */
+
+    if (!key.ptr)
+        return 0;
+    if (key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX || !is_printable(key))
+        return refuse(ret_refusal, 400, "invalid_idempotency_key",
+                      "'Idempotency-Key' must have 1 to %d printable ASCII characters.",
+                      IDEMPOTENCY_KEY_MAX);
+    (void)snprintf(change->route, sizeof(change->route), "POST %.*s", (int)path.len, path.ptr);
+    change->request.idempotency = (struct store_idempotency){
+        .tenant = SLICE_LIT(""),
+        .route = slice_of(change->route),
+        .key = key,
+        .body_hash = slice_of(sha256_text(change->body_hash, &hash)),
+    };
+    return 0;
+}
+
+static int read_budget(const struct json *budget, struct spend *ret_budget,
+                       struct refusal *ret_refusal)
+{
+    static const struct field fields[] = {
+        { "usd", JSON_KIND_REAL, 0 },
+        { "tokens", JSON_KIND_INT, 0 },
+    };
+    const struct json *usd = json_get(budget, "usd");
+    const struct json *tokens = json_get(budget, "tokens");
+    double dollars = json_number(usd, 0);
+
+    if (body_check_object(budget, "budget", fields, ARRAY_LEN(fields), ret_refusal))
+        return 1;
+    /* 0 would be "the agent's" to the engine, and is no budget that anything could run on. */
+    if (usd && !(dollars >= 1e-9 && dollars <= BUDGET_USD_MAX))
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'budget.usd' must be above 0 and at most %.0f; leave it out for the "
+                      "agent's own limit.",
+                      BUDGET_USD_MAX);
+    if (tokens && (json_int(tokens, 0) < 1 || json_int(tokens, 0) > BUDGET_TOKENS_MAX))
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'budget.tokens' must be from 1 to %lld; leave it out for the agent's own "
+                      "limit.",
+                      (long long)BUDGET_TOKENS_MAX);
+    ret_budget->nanousd = (int64_t)llround(dollars * 1e9);
+    ret_budget->tokens = json_int(tokens, 0);
+    return 0;
+}
+
+static int check_metadata(const struct json *metadata, struct refusal *ret_refusal)
+{
+    if (json_count(metadata) > METADATA_MAX)
+        return refuse(ret_refusal, 422, "out_of_range", "'metadata' has %zu members; at most %d.",
+                      json_count(metadata), METADATA_MAX);
+    for (struct json_iter *it = json_first(metadata); it; it = json_next(metadata, it)) {
+        struct slice name = slice_of(json_iter_key(it));
+        const struct json *value = json_iter_value(it);
+        char text[QUOTED_TEXT_MAX];
+
+        if (name.len == 0 || name.len > METADATA_NAME_MAX)
+            return refuse(ret_refusal, 422, "out_of_range",
+                          "A name in 'metadata' must have 1 to %d bytes, not %zu.",
+                          METADATA_NAME_MAX, name.len);
+        (void)quoted_text(text, name);
+        if (json_kind(value) != JSON_KIND_STRING)
+            return refuse(ret_refusal, 422, "wrong_type", "'metadata.%s' must be a string, not %s.",
+                          text, json_kind_name(json_kind(value)));
+        if (json_str(value).len > METADATA_VALUE_MAX)
+            return refuse(ret_refusal, 422, "out_of_range",
+                          "'metadata.%s' must have at most %d bytes.", text, METADATA_VALUE_MAX);
+    }
+    return 0;
+}
+
+/* The object's text, or nothing for one that is absent. It fits: it was read from less. */
+static struct slice text_of(struct buf *buf, const struct json *object, size_t bytes_max)
+{
+    struct err err = { 0 };
+
+    if (!object)
+        return (struct slice){ NULL, 0 };
+    buf->max = 8 * bytes_max + 64;
+    if (json_write(buf, object, &err))
+        assert_failed(err.msg, __FILE__, __LINE__);
+    return buf_slice(buf);
+}
+
+static int check_agent(const struct ask *ask, struct slice name, struct refusal *ret_refusal)
+{
+    const struct config *config = ask->api->deps.config;
+    char text[QUOTED_TEXT_MAX];
+    char meant[MEANT_TEXT_MAX];
+
+    if (config_agent(config, name))
+        return 0;
+    const char **known = xcalloc(config->agents_n + 1, sizeof(*known));
+
+    for (size_t i = 0; i < config->agents_n; i++)
+        known[i] = config->agents[i].name;
+    (void)meant_text(meant, name, known, config->agents_n);
+    free((void *)known);
+    return refuse(ret_refusal, 422, "unknown_agent",
+                  "There is no agent '%s'%s GET /v1/agents lists those that there are.",
+                  quoted_text(text, name), meant[0] ? meant : ".");
+}
+
+static int read_empty(struct slice text, const char *name, struct refusal *ret_refusal)
+{
+    if (text.len > 0)
+        return 0;
+    return refuse(ret_refusal, 422, "out_of_range", "'%s' is empty; say something.", name);
+}
+
+static int read_create(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    const struct json *body = change->body;
+    size_t bytes = http_request_body(ask->request).len;
+
+    request->agent = json_str(json_get(body, "agent"));
+    request->text = json_str(json_get(body, "input"));
+    if (check_agent(ask, request->agent, ret_refusal) ||
+        read_empty(request->text, "input", ret_refusal) ||
+        check_metadata(json_get(body, "metadata"), ret_refusal) ||
+        read_budget(json_get(body, "budget"), &request->budget, ret_refusal))
+        return 1;
+    request->context = text_of(&change->context, json_get(body, "context"), bytes);
+    request->metadata = text_of(&change->metadata, json_get(body, "metadata"), bytes);
+    return 0;
+}
+
+static int read_message(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    (void)ask;
+    change->request.text = json_str(json_get(change->body, "content"));
+    return read_empty(change->request.text, "content", ret_refusal);
+}
+
+static int read_reason(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    (void)ask;
+    change->request.text = json_str(json_get(change->body, "reason"));
+    return read_budget(json_get(change->body, "budget"), &change->request.budget, ret_refusal);
+}
+
+typedef int read_fn(struct ask *ask, struct change *change, struct refusal *ret_refusal);
+
+static int read_change(struct ask *ask, struct change *change, const struct body_rules *rules,
+                       read_fn *read, struct refusal *ret_refusal)
+{
+    if (ask->api->phase == API_STARTING)
+        return refuse(ret_refusal, 503, "starting", "The server takes up its sessions; try again.");
+    if (ask->api->phase == API_DRAINING)
+        return refuse(ret_refusal, 503, "draining",
+                      "The server is shutting down; try again when it is back.");
+    return read_key(ask, change, ret_refusal) ||
+           body_read(&change->body, http_request_header(ask->request, "Content-Type"),
+                     http_request_body(ask->request), rules, ret_refusal) ||
+           read(ask, change, ret_refusal);
+}
+
+static void change_session(struct ask *ask, enum engine_request_kind kind,
+                           const struct body_rules *rules, read_fn *read)
+{
+    struct change *change = xcalloc(1, sizeof(*change));
+    struct refusal refusal;
+
+    ask->work = change;
+    ask->free_work = free_change;
+    (void)snprintf(change->by, sizeof(change->by), "api:%s", http_request_peer(ask->request));
+    change->request = (struct engine_request){ .kind = kind,
+                                               .session = ask->match.id,
+                                               .by = slice_of(change->by),
+                                               .done = on_changed,
+                                               .arg = ask };
+    if (kind != ENGINE_CREATE && !id_is_valid(ask->match.id, "ses_"))
+        ask_no_session(ask);
+    else if (read_change(ask, change, rules, read, &refusal))
+        ask_refuse(ask, &refusal);
+    else
+        engine_submit(ask->api->deps.engine, &change->request);
+}
+
+/* ---- routes ---- */
+
+void sessions_create(struct ask *ask)
+{
+    static const struct field fields[] = {
+        { "agent", JSON_KIND_STRING, 1 },   { "input", JSON_KIND_STRING, 1 },
+        { "context", JSON_KIND_OBJECT, 0 }, { "metadata", JSON_KIND_OBJECT, 0 },
+        { "budget", JSON_KIND_OBJECT, 0 },
+    };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
+
+    change_session(ask, ENGINE_CREATE, &rules, read_create);
+}
+
+void sessions_message(struct ask *ask)
+{
+    static const struct field fields[] = { { "content", JSON_KIND_STRING, 1 } };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
+
+    change_session(ask, ENGINE_MESSAGE, &rules, read_message);
+}
+
+static const struct field reason_fields[] = { { "reason", JSON_KIND_STRING, 0 } };
+static const struct body_rules reason_rules = { reason_fields, ARRAY_LEN(reason_fields), 1 };
+
+void sessions_cancel(struct ask *ask)
+{
+    change_session(ask, ENGINE_CANCEL, &reason_rules, read_reason);
+}
+
+void sessions_pause(struct ask *ask)
+{
+    change_session(ask, ENGINE_PAUSE, &reason_rules, read_reason);
+}
+
+void sessions_resume(struct ask *ask)
+{
+    change_session(ask, ENGINE_RESUME, &reason_rules, read_reason);
+}
+
+void sessions_retry(struct ask *ask)
+{
+    static const struct field fields[] = {
+        { "reason", JSON_KIND_STRING, 0 },
+        { "budget", JSON_KIND_OBJECT, 0 },
+    };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 1 };
+
+    change_session(ask, ENGINE_RETRY, &rules, read_reason);
+}

@@ -1,0 +1,35 @@
+/*
+ * waiters.h - who waits for the next event of which session. For api/ only.
+ *
+ * The wait begins before the journal is read, so that a commit between the reading and the
+ * waiting is not missed: it leaves its mark in `seq`.
+ */
+#ifndef API_WAITERS_H
+#define API_WAITERS_H
+
+#include "base/id.h"
+#include "loop/loop.h"
+
+struct waiters;
+struct waiter;
+
+/* Soon, from the loop: something was committed, the time is over, or the server ends. */
+typedef void waiter_fn(void *arg);
+
+struct waiters *waiters_new(struct loop *loop);
+void waiters_free(struct waiters *waiters); /* NULL-safe; the waiters' owners end theirs before */
+
+/* Starts to note commits of that session; fn is not called before waiter_park(). */
+struct waiter *waiter_new(struct waiters *waiters, struct slice session, waiter_fn *fn, void *arg);
+void waiter_free(struct waiter *waiter); /* NULL-safe */
+
+/* The last seq committed since waiter_new(), 0 for none. */
+uint32_t waiter_seq(const struct waiter *waiter);
+
+/* Calls fn once: at the next commit, at wall's end, or when all are woken. */
+void waiter_park(struct waiter *waiter, int64_t timeout_ms);
+
+void waiters_wake(struct waiters *waiters, struct slice session, uint32_t seq);
+void waiters_wake_all(struct waiters *waiters);
+
+#endif
