@@ -115,9 +115,12 @@ struct config_known {
 };
 
 /*
- * Reads and checks a file. On failure *ret_report is text for people, a line an error
- * ("pawl.yaml:12:5: unknown key 'desription' in tools.refund; did you mean 'description'?"), the
- * caller's to release; err.msg is "pawl.yaml has 3 errors".
+ * Reads and checks a file. *ret_report is written in any case and the caller's to release: text
+ * for people, a line each. On failure these are all errors
+ * ("pawl.yaml:12:5: unknown key 'desription' in tools.refund; did you mean 'description'?"), sorted
+ * by place, at most 100, and err.msg is "pawl.yaml has 3 errors". On success they are warnings
+ * ("pawl.yaml:9:3: warning: no agent uses tools.refund"), mostly none. No line shows a secret, or
+ * anything else that came from the environment.
  */
 enum err_code config_load(struct config **ret_config, const char *path,
                           const struct config_known *known, struct buf *ret_report,

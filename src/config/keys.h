@@ -51,7 +51,7 @@ struct key {
     int is_required;
     int is_later;              /* a later version brings it; only `about` counts */
     const char *fallback;      /* what counts if it is absent, as one would write it; or NULL */
-    const char *fallback_text; /* for the reference, where the fallback is no constant */
+    const char *fallback_text; /* for the reference: the same, if it is no constant */
     const char *min;           /* the same for the least and the most: of a number its value, */
     const char *max;           /* of a text its size, of lists and named maps their entries */
     const char *choices[KEY_CHOICES_MAX];

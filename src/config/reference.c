@@ -10,24 +10,43 @@ static void put_words(struct buf *buf, const struct key *key)
         buf_putf(buf, "%s`%s`", i > 0 ? ", " : "; later ", key->later_choices[i]);
 }
 
-static void put_bounds(struct buf *buf, const struct key *key)
+/* Shorter than value_type_name(), which is made for sentences. */
+static const char *noun(enum value_type type)
 {
-    int is_number = value_is_number(key->type);
-
-    if (key->min && is_number)
-        buf_putf(buf, ", %s to %s", key->min, key->max);
-    else if (key->max)
-        buf_putf(buf, ", at most %s", key->max);
+    switch (type) {
+    case VALUE_TEXT:
+    case VALUE_SECRET: return "text";
+    case VALUE_NAME: return "name";
+    case VALUE_DURATION: return "duration";
+    case VALUE_SIZE: return "size";
+    case VALUE_COUNT: return "whole number";
+    case VALUE_USD: return "US dollars";
+    case VALUE_PRICE: return "US dollars, three decimals";
+    case VALUE_TEXTS: return "list of texts";
+    case VALUE_COMMAND: return "list of texts, or one word";
+    case VALUE_MAP: return "mapping, see below";
+    case VALUE_NAMED_MAPS: return "for each name a mapping, see below";
+    case VALUE_SCHEMA: return "JSON Schema";
+    case VALUE_SCRIPT: return "list of replies";
+    case VALUE_CHOICE:
+    case VALUE_TYPE_COUNT: break;
+    }
+    assert_failed("a type of value has a noun", __FILE__, __LINE__);
 }
 
 static void put_value(struct buf *buf, const struct key *key)
 {
+    int is_counted = key->type == VALUE_TEXTS || key->type == VALUE_COMMAND;
+
     if (key->type == VALUE_CHOICE) {
         put_words(buf, key);
         return;
     }
-    buf_puts(buf, value_type_name(key->type));
-    put_bounds(buf, key);
+    buf_puts(buf, noun(key->type));
+    if (value_is_number(key->type) && key->min)
+        buf_putf(buf, ", %s to %s", key->min, key->max);
+    else if (key->max && (value_is_number(key->type) || is_counted))
+        buf_putf(buf, ", at most %s", key->max);
 }
 
 static void put_fallback(struct buf *buf, const struct key *key)
@@ -36,7 +55,7 @@ static void put_fallback(struct buf *buf, const struct key *key)
         buf_puts(buf, "required");
     else if (key->fallback)
         buf_putf(buf, "`%s`", key->fallback);
-    else if (key->fallback_text)
+    else
         buf_puts(buf, key->fallback_text);
 }
 
