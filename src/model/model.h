@@ -7,7 +7,8 @@
  * Completion: each call that was started ends in exactly one call of call->done, on the loop's
  * thread, never from inside start() or cancel(). A client never retries.
  *
- * Ownership: the caller owns *call and all it points to until done has run. What call->result
+ * Ownership: the caller owns *call until done has run. What its slices point to is read within
+ * start() only, so that a session's history may grow while a call of it is open. What call->result
  * points to is the client's and valid during done only.
  *
  * Messages are kept in the form in which the provider wants them ("wire"): rendered once, when the
