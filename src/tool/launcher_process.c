@@ -86,7 +86,8 @@ static void end_all(struct process *p)
 {
     p->is_ending = 1;
     (void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, p->sock, NULL);
-    /* Everything in this process namespace but this process. */
+    /* Everything in this process namespace but this process: never without one of its own. */
+    ASSERT(getpid() == 1);
     (void)kill(-1, SIGKILL);
 }
 
@@ -314,7 +315,11 @@ enum err_code launcher_process_start(pid_t *ret_pid, const struct sandbox *box, 
     if (pid == 0)
         process_main(box, sock, lock_fd, uid, gid);
     if (pid < 0)
-        return err_sys(err, errno, "make the launcher's namespaces");
+        return err_sys(
+            err, errno,
+            "tools need namespaces of their own (user namespaces must be allowed: sysctl "
+            "user.max_user_namespaces, kernel.unprivileged_userns_clone; root needs "
+            "CAP_SYS_ADMIN)");
     *ret_pid = (pid_t)pid;
     return ERR_NONE;
 }

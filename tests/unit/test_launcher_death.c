@@ -52,6 +52,10 @@ static void what_cannot_be_used_is_said_at_start(void **state)
     assert_non_null(strstr(err.msg, "the scratch folder"));
     assert_non_null(strstr(err.msg, "Not a directory"));
 
+    (void)snprintf(f->scratch, sizeof(f->scratch), "/proc/scratch");
+    assert_int_not_equal(fixture_start(f, &launcher, &err), ERR_NONE);
+    assert_non_null(strstr(err.msg, "make the scratch folder /proc/scratch: "));
+
     (void)snprintf(f->scratch, sizeof(f->scratch), "%s/scratch", f->base);
     (void)snprintf(f->project, sizeof(f->project), "%s/nowhere", f->base);
     assert_int_equal(fixture_start(f, &launcher, &err), ERR_NOT_FOUND);

@@ -286,30 +286,31 @@ static inline const char *fixture_marker(void)
     return marker;
 }
 
-/* The launcher: the one child of this process that calls itself so; 0: there is none. */
+/* The youngest child that calls itself so: where this program is the first of its process
+ * namespace, launchers of killed servers are its children, too. */
 static inline pid_t fixture_launcher_pid(void)
 {
-    char name[32];
     char path[64];
-    char pids[256] = "";
+    char pids[1024] = "";
+    pid_t found = 0;
 
     (void)snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
     FILE *file = fopen(path, "r");
 
     assert_non_null(file);
-    (void)!fgets(pids, sizeof(pids), file);
+    assert_non_null(fgets(pids, sizeof(pids), file));
     (void)fclose(file);
-    for (char *at = pids, *end = NULL; *at; at = end) {
+    for (char *at = pids, *end = NULL;; at = end) {
         long pid = strtol(at, &end, 10);
 
         if (end == at)
             break;
         (void)snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-        (void)snprintf(name, sizeof(name), "pawl-launcher");
-        if (fixture_file_holds(path, name))
-            return (pid_t)pid;
+        if (fixture_file_holds(path, "pawl-launcher"))
+            found = (pid_t)pid;
     }
-    return 0;
+    assert_true(found > 0);
+    return found;
 }
 
 /* ---- main ---- */
