@@ -22,7 +22,7 @@ struct api *api_new(const struct api_deps *deps)
 void api_set_phase(struct api *api, enum api_phase phase)
 {
     api->phase = phase;
-    if (phase == API_DRAINING)
+    if (phase == API_STOPPING)
         waiters_wake_all(api->waiters);
 }
 

@@ -27,12 +27,15 @@ struct api_deps {
     const struct config *config;
 };
 
-/* What /readyz says, and whether changes are taken. */
-enum api_phase { API_STARTING, API_READY, API_DRAINING };
+enum api_phase {
+    API_STARTING, /* changes are refused, /readyz is 503 */
+    API_READY,
+    API_DRAINING, /* as STARTING, for another reason; who waits for events goes on waiting */
+    API_STOPPING, /* and nobody waits any more: requests end with what there is */
+};
 
 struct api *api_new(const struct api_deps *deps); /* API_STARTING */
-void api_set_phase(struct api *api,
-                   enum api_phase phase); /* DRAINING answers who waits for events */
+void api_set_phase(struct api *api, enum api_phase phase);
 
 /* For http_server_config: arg is the api. */
 void api_on_request(struct http_request *request, void *arg);

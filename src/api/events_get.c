@@ -68,7 +68,7 @@ static void on_events(struct store_op *op, void *arg)
     }
     int64_t left_ms = follow->waiter ? follow->until_ms - loop_mono_ms(ask->api->deps.loop) : 0;
 
-    if (op->events.events_n > 0 || left_ms <= 0 || ask->api->phase == API_DRAINING)
+    if (op->events.events_n > 0 || left_ms <= 0 || ask->api->phase == API_STOPPING)
         reply(ask, &op->events);
     else if (waiter_seq(follow->waiter) > follow->after)
         read_events(ask); /* committed while we read */

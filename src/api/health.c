@@ -25,6 +25,7 @@ void readyz_get(struct ask *ask)
         ask_reply_problem(ask, 503, "starting", "The server takes up its sessions; try again.");
         return;
     case API_DRAINING:
+    case API_STOPPING:
         ask_reply_problem(ask, 503, "draining", "The server is shutting down.");
         return;
     case API_READY: break;

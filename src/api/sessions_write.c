@@ -4,7 +4,6 @@
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
  */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -198,7 +197,7 @@ static int read_budget(const struct json *budget, struct spend *ret_budget,
                       "'budget.tokens' must be from 1 to %lld; leave it out for the agent's own "
                       "limit.",
                       (long long)BUDGET_TOKENS_MAX);
-    ret_budget->nanousd = (int64_t)llround(dollars * 1e9);
+    ret_budget->nanousd = (int64_t)(dollars * 1e9 + 0.5);
     ret_budget->tokens = json_int(tokens, 0);
     return 0;
 }
@@ -306,7 +305,7 @@ static int read_change(struct ask *ask, struct change *change, const struct body
 {
     if (ask->api->phase == API_STARTING)
         return refuse(ret_refusal, 503, "starting", "The server takes up its sessions; try again.");
-    if (ask->api->phase == API_DRAINING)
+    if (ask->api->phase != API_READY)
         return refuse(ret_refusal, 503, "draining",
                       "The server is shutting down; try again when it is back.");
     return read_key(ask, change, ret_refusal) ||

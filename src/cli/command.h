@@ -1,0 +1,56 @@
+/*
+ * command.h - the subcommands of `pawl`, one row each.
+ *
+ * A command reads its arguments, does its work, and returns the process's exit code. What it
+ * was asked for goes to standard output, everything else to standard error.
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "cli/args.h"
+#include "cli/exit_code.h"
+
+typedef int command_fn(const struct args *args);
+
+struct command {
+    const char *name;
+    const char *words;   /* "AGENT INPUT" */
+    const char *summary; /* one line */
+    const char *help;    /* paragraphs for --help */
+    const struct option *options;
+    unsigned words_min, words_max;
+    command_fn *run;
+};
+
+extern const struct command command_init, command_check, command_serve, command_run, command_ps,
+    command_show, command_events, command_verify, command_version;
+
+/* Rows for the options tables. */
+#define OPTION_CONFIG                                                                              \
+    {                                                                                              \
+        "config", 'c', "FILE", "the configuration (default: pawl.yaml)", 0                         \
+    }
+#define OPTION_SERVER                                                                              \
+    {                                                                                              \
+        "server", 's', "URL", "the server's address; see below", 0                                 \
+    }
+#define OPTION_JSON(text)                                                                          \
+    {                                                                                              \
+        "json", 0, NULL, text, 0                                                                   \
+    }
+#define OPTION_NO_COLOR                                                                            \
+    {                                                                                              \
+        "no-color", 0, NULL, "no colours; NO_COLOR=1 in the environment does the same", 0          \
+    }
+#define OPTIONS_END                                                                                \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* The whole program. argv as main() got it. */
+int command_main(int argc, char *const *argv);
+
+/* Prints "pawl: message" on standard error, and gives the exit code back. */
+int command_fail(int exit_code, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

@@ -1,0 +1,55 @@
+#include "cli/known.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "model/scripted.h"
+#include "tool/builtin.h"
+
+static int builtin(struct slice name, const char **ret_description, const char **ret_parameters)
+{
+    const struct builtin_info *info = builtin_find(name);
+
+    if (!info)
+        return 0;
+    *ret_description = info->description;
+    *ret_parameters = info->parameters;
+    return 1;
+}
+
+static const char *builtin_name(size_t i)
+{
+    const struct builtin_info *info = builtin_at(i);
+
+    return info ? info->name : NULL;
+}
+
+int known_load(struct config **ret_config, const char *path)
+{
+    static const struct config_known known = {
+        .builtin = builtin,
+        .builtin_name = builtin_name,
+        .script_check = scripted_check,
+    };
+    enum { REPORT_BYTES_MAX = 1024 * 1024 };
+    CLEANUP(buf_release) struct buf report = { .max = REPORT_BYTES_MAX };
+    CLEANUP(buf_release) struct buf visible = { .max = 12 * REPORT_BYTES_MAX };
+    struct err err = { 0 };
+
+    if (config_load(ret_config, path, &known, &report, &err) == ERR_NONE)
+        return EXIT_GOOD;
+    utf8_put_visible(&visible, buf_slice(&report), 1);
+    (void)fputs(buf_cstr(&visible), stderr);
+    return command_fail(EXIT_CONFIG, "%s", err.msg);
+}
+
+const char *known_store_path(const struct config *config)
+{
+    static const char scheme[] = "sqlite:";
+
+    return strncmp(config->store, scheme, sizeof(scheme) - 1) == 0
+               ? config->store + sizeof(scheme) - 1
+               : NULL;
+}

@@ -1,0 +1,203 @@
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/known.h"
+#include "cli/lock_wait.h"
+#include "cli/serve.h"
+
+enum {
+    CONNECTIONS_MAX = 11000, /* 10,000 who wait for events, and others beside them */
+    CONNECTIONS_LEAST = 64,
+    MODEL_CALLS_LEAST = 16,
+    OWN_DESCRIPTORS = 256,   /* of the store, the loop, the log */
+    RUN_DESCRIPTORS = 4,     /* of a tool that runs */
+    IDLE_TIMEOUT_MS = 75000, /* longer than the longest wait for events */
+    LOCK_WAIT_SECONDS = 10,
+    /* Users that nobody has: systemd.io/UIDS-GIDS leaves 1879048192 and above unused. */
+    UID_BASE = 0x70000000,
+};
+
+/* ---- limits ---- */
+
+static int64_t raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 1024;
+    return limit.rlim_cur > INT_MAX ? INT_MAX : (int64_t)limit.rlim_cur;
+}
+
+static int64_t at_least(int64_t value, int64_t least)
+{
+    return value > least ? value : least;
+}
+
+/* What is in flight needs descriptors; what the system does not give cannot be promised. */
+static void fit_limits(struct server *server)
+{
+    struct config_limits *limits = &server->config.limits;
+    int64_t given = raise_descriptors();
+    int64_t spare = given - OWN_DESCRIPTORS - (int64_t)limits->tool_runs * RUN_DESCRIPTORS;
+    int64_t wanted = limits->model_calls;
+
+    if (wanted > spare / 2)
+        limits->model_calls = (uint32_t)at_least(spare / 2, MODEL_CALLS_LEAST);
+    spare = at_least(spare - limits->model_calls, CONNECTIONS_LEAST);
+    server->connections_max = (unsigned)(spare < CONNECTIONS_MAX ? spare : CONNECTIONS_MAX);
+    if (limits->model_calls < wanted || server->connections_max < CONNECTIONS_MAX)
+        log_line(LOG_INFO, "limits are lowered to the descriptors that there are (ulimit -n)",
+                 "descriptors", log_int(given), "model_calls", log_int(limits->model_calls),
+                 "connections", log_int(server->connections_max), NULL);
+}
+
+/* ---- the launcher ---- */
+
+struct places {
+    char lock[PATH_MAX + 16], wal[PATH_MAX + 16], shm[PATH_MAX + 16], scratch[PATH_MAX + 16];
+    char config[PATH_MAX];
+};
+
+static void find_places(const struct server *server, struct places *ret_places)
+{
+    const char *store = known_store_path(&server->config);
+
+    *ret_places = (struct places){ 0 };
+    if (store) {
+        (void)snprintf(ret_places->lock, sizeof(ret_places->lock), "%s.lock", store);
+        (void)snprintf(ret_places->wal, sizeof(ret_places->wal), "%s-wal", store);
+        (void)snprintf(ret_places->shm, sizeof(ret_places->shm), "%s-shm", store);
+        (void)snprintf(ret_places->scratch, sizeof(ret_places->scratch), "%s.scratch", store);
+    } else {
+        (void)snprintf(ret_places->scratch, sizeof(ret_places->scratch), "%s/.pawl.scratch",
+                       server->config.dir);
+    }
+    if (!realpath(server->config.path, ret_places->config))
+        ret_places->config[0] = '\0'; /* it was read, so it is gone now: nothing to hide */
+}
+
+static enum err_code start_launcher(struct server *server, struct err *err)
+{
+    struct places places;
+    const char *masked[6] = { NULL };
+    size_t n = 0;
+
+    find_places(server, &places);
+    if (places.config[0])
+        masked[n++] = places.config; /* keys may stand in it */
+    if (places.lock[0]) {
+        masked[n++] = known_store_path(&server->config);
+        masked[n++] = places.wal;
+        masked[n++] = places.shm;
+        masked[n++] = places.lock;
+    }
+    const struct launcher_config config = { .lock_path = places.lock,
+                                            .project_dir = server->config.dir,
+                                            .scratch_root = places.scratch,
+                                            .masked = masked,
+                                            .uid_base = UID_BASE };
+
+    if (launcher_start(&server->launcher, &config, err) != ERR_CONFLICT)
+        return err->code;
+    if (!lock_wait(places.lock, LOCK_WAIT_SECONDS))
+        return err->code;
+    *err = (struct err){ 0 };
+    return launcher_start(&server->launcher, &config, err);
+}
+
+/* ---- the rest ---- */
+
+static void make_tools_and_models(struct server *server)
+{
+    server->http_client = http_client_new(server->loop);
+    server->openai = openai_new(server->loop, server->http_client);
+    server->scripted = scripted_new(server->loop);
+    server->builtin = builtin_new(server->loop);
+    launcher_attach(server->launcher, server->loop, serve_on_launcher_lost, server);
+}
+
+static void make_engine(struct server *server)
+{
+    const struct engine_deps deps = {
+        .loop = server->loop,
+        .store = server->store,
+        .config = &server->config,
+        .models = { [PROVIDER_OPENAI] = openai_client(server->openai),
+                    [PROVIDER_SCRIPTED] = scripted_client(server->scripted) },
+        .formats = { [PROVIDER_OPENAI] = &model_format_openai,
+                     [PROVIDER_SCRIPTED] = &model_format_openai },
+        .exec = launcher_runner(server->launcher),
+        .builtin = builtin_runner(server->builtin),
+        .name = server->name,
+        .on_commit = serve_on_commit,
+        .on_ended = serve_on_ended,
+        .on_fatal = serve_on_fatal,
+        .arg = server,
+    };
+    char host[64] = "";
+
+    (void)gethostname(host, sizeof(host) - 1);
+    (void)snprintf(server->name, sizeof(server->name), "%s:%ld", host, (long)getpid());
+    server->engine = engine_new(&deps);
+}
+
+static enum err_code make_http(struct server *server, struct err *err)
+{
+    const struct api_deps deps = { .loop = server->loop,
+                                   .store = server->store,
+                                   .engine = server->engine,
+                                   .config = &server->config };
+
+    server->api = api_new(&deps);
+    const struct http_server_config config = {
+        .host = server->config.listen_host,
+        .port = server->config.listen_port,
+        .body_bytes_max = server->config.limits.request_bytes,
+        .connections_max = server->connections_max,
+        .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .on_request = api_on_request,
+        .arg = server->api,
+    };
+
+    return http_server_new(&server->http, server->loop, &config, err);
+}
+
+enum err_code serve_parts_make(struct server *server, struct err *err)
+{
+    /* First of all, while there is no thread, no database and nothing for tools to inherit. */
+    if (start_launcher(server, err))
+        return err->code;
+    /* A peer that goes away is an error of a write, not the end of the server. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    fit_limits(server);
+    if (loop_new(&server->loop, err) ||
+        store_open(&server->store, server->config.store, STORE_OPEN_READ_WRITE, server->loop, err))
+        return err->code;
+    make_tools_and_models(server);
+    make_engine(server);
+    return make_http(server, err);
+}
+
+void serve_parts_free(struct server *server)
+{
+    /* Whoever completes goes before whom it would complete to. */
+    launcher_stop(server->launcher);
+    http_client_free(server->http_client);
+    store_close(server->store);
+    engine_free(server->engine);
+    api_free(server->api);
+    http_server_free(server->http);
+    openai_free(server->openai);
+    scripted_free(server->scripted);
+    builtin_free(server->builtin);
+    loop_free(server->loop);
+    config_free(server->loaded);
+}
