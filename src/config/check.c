@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/nearest.h"
+#include "base/utf8.h"
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -45,8 +46,12 @@ static struct yaml_path inside(const struct yaml_node *map)
 {
     struct yaml_path path = { "" };
 
-    if (map->parent)
-        (void)snprintf(path.text, sizeof(path.text), " in %.150s", yaml_path(map).text);
+    if (map->parent) {
+        struct yaml_path outer = yaml_path(map);
+        struct slice shown = utf8_prefix(slice_of(outer.text), sizeof(path.text) - 8);
+
+        (void)snprintf(path.text, sizeof(path.text), " in %.*s", (int)shown.len, shown.ptr);
+    }
     return path;
 }
 
@@ -311,6 +316,8 @@ static void check_map(struct check *check, struct yaml_node *map, enum section s
     for (struct yaml_node *node = map->first; node; node = node->next) {
         const struct key *key = keys_find(section, slice_of(node->name));
 
+        if (node->is_bad)
+            continue;
         if (!key)
             check_unknown(check, node, section);
         else if (key->is_later)

@@ -154,14 +154,14 @@ static int put_number(struct buf *json, const struct yaml_node *node, struct rep
 int yaml_json_write(struct buf *json, const struct yaml_node *node, struct report *report)
 {
     enum json_kind kind = yaml_json_kind(node);
-    int is_fine = 1;
+    int is_fine = !node->is_bad;
 
     switch (kind) {
     case JSON_KIND_ABSENT:
     case JSON_KIND_NULL: json_put_null(json); break;
     case JSON_KIND_BOOL: json_put_bool(json, is_true(node->text)); break;
     case JSON_KIND_INT:
-    case JSON_KIND_REAL: return put_number(json, node, report);
+    case JSON_KIND_REAL: is_fine &= put_number(json, node, report); break;
     case JSON_KIND_STRING: json_put_str(json, node->text); break;
     case JSON_KIND_ARRAY:
     case JSON_KIND_OBJECT:

@@ -19,7 +19,8 @@ double yaml_json_number(const struct yaml_node *node);
 
 /*
  * Appends the node as JSON, in the order of the file. 0 and errors in the report if it cannot be:
- * numbers beyond what JSON readers take, .inf, .nan. json->max is at least YAML_JSON_MAX.
+ * numbers beyond what JSON readers take, .inf, .nan; or what was reported already. json->max is at
+ * least YAML_JSON_MAX.
  */
 int yaml_json_write(struct buf *json, const struct yaml_node *node, struct report *report);
 

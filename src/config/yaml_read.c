@@ -205,25 +205,27 @@ static int compare_names(const void *left, const void *right)
 }
 
 /* Sorts, because a file may well have one mapping with all of its keys in it. */
-static void check_duplicates(struct reader *r, const struct yaml_node *map)
+static void check_duplicates(struct reader *r, struct yaml_node *map)
 {
-    const struct yaml_node **sorted = xcalloc(map->count + 1, sizeof(struct yaml_node *));
+    struct yaml_node **sorted = xcalloc(map->count + 1, sizeof(struct yaml_node *));
     size_t n = 0;
 
-    for (const struct yaml_node *node = map->first; node; node = node->next)
+    for (struct yaml_node *node = map->first; node; node = node->next)
         sorted[n++] = node;
     qsort((void *)sorted, n, sizeof(struct yaml_node *), compare_names);
-    for (size_t i = 1; i < n; i++)
-        if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
-            report_error(r->report, sorted[i]->name_at,
-                         "the key %s stands here for the second time; the first is on line %u",
-                         quote(slice_of(sorted[i]->name)).text, sorted[i - 1]->name_at.line);
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(sorted[i - 1]->name, sorted[i]->name) != 0)
+            continue;
+        report_error(r->report, sorted[i]->name_at, "the key %s stands on line %u already",
+                     quote(slice_of(sorted[i]->name)).text, sorted[i - 1]->name_at.line);
+        sorted[i]->is_bad = 1;
+    }
     free((void *)sorted);
 }
 
 static void close_node(struct reader *r)
 {
-    const struct yaml_node *node = r->open[--r->depth];
+    struct yaml_node *node = r->open[--r->depth];
 
     if (node->kind == YAML_MAP)
         check_duplicates(r, node);

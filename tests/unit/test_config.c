@@ -4,6 +4,8 @@
 #include "config/reference.h"
 #include "config/template.h"
 
+enum { DOCUMENT_BYTES_MAX = 1024 * 1024 };
+
 /* The example of the design with what a later version brings taken out. */
 static const char full[] =
     "listen: '[::1]:8080'\n"
@@ -350,13 +352,13 @@ static char *read_document(void)
 {
     const char *source = getenv("PAWL_SOURCE");
     char path[4096];
-    char *text = xcalloc(1024 * 1024, 1);
+    char *text = xcalloc(DOCUMENT_BYTES_MAX, 1);
 
     (void)snprintf(path, sizeof(path), "%s/docs/configuration.md", source ? source : ".");
     FILE *file = fopen(path, "re");
 
     assert_non_null(file);
-    assert_true(fread(text, 1, 1024 * 1024 - 1, file) > 0);
+    assert_true(fread(text, 1, DOCUMENT_BYTES_MAX - 1, file) > 0);
     assert_int_equal(fclose(file), 0);
     return text;
 }

@@ -35,16 +35,16 @@ static char *revision_of(const char *text)
     struct buf warnings; /* of accounts that a change leaves without a model */
     struct err err;
     struct config *config = test_load(text, &warnings, &err);
+    char *revision = NULL;
 
-    if (!config)
+    if (config) {
+        const struct config_agent *agent = config_agent(config, SLICE_LIT("a"));
+
+        revision = xstrdup(agent ? agent->revision : config->agents[0].revision);
+    } else {
         fail_msg("%s", buf_cstr(&warnings));
-    const struct config_agent *agent = config_agent(config, SLICE_LIT("a"));
-
-    if (!agent)
-        agent = &config->agents[0];
+    }
     buf_release(&warnings);
-    char *revision = xstrdup(agent->revision);
-
     config_free(config);
     return revision;
 }
