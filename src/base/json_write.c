@@ -177,10 +177,11 @@ static enum err_code add_whole(struct buf *buf, const struct json *node, int is_
                                struct err *err)
 {
     size_t before = buf->len;
+    enum err_code code = add_node(buf, node, is_canonical, err);
 
-    if (add_node(buf, node, is_canonical, err))
+    if (code)
         buf_cut(buf, before); /* half a value is worse than none */
-    return err->code;
+    return code;
 }
 
 enum err_code json_write(struct buf *buf, const struct json *node, struct err *err)

@@ -177,6 +177,17 @@ static void nothing_is_written_as_null(void **state)
     assert_string_equal(buf_cstr(&buf), "null");
 }
 
+/* An err that nobody has filled, or that an earlier call did, says nothing about this one. */
+static void success_does_not_depend_on_the_err_that_came_in(void **state)
+{
+    CLEANUP(buf_release) struct buf buf = { .max = 10 };
+    struct err err = { .code = ERR_CORRUPT };
+
+    (void)state;
+    assert_int_equal(json_write(&buf, NULL, &err), ERR_NONE);
+    assert_int_equal(err.code, ERR_CORRUPT);
+}
+
 static void overfill(void *arg)
 {
     struct buf buf = { .max = 4 };
@@ -202,6 +213,7 @@ int main(void)
         cmocka_unit_test(canonical_text_has_sorted_keys_at_all_depths),
         cmocka_unit_test(a_write_that_does_not_fit_leaves_the_buf),
         cmocka_unit_test(nothing_is_written_as_null),
+        cmocka_unit_test(success_does_not_depend_on_the_err_that_came_in),
         cmocka_unit_test(a_full_buf_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
