@@ -201,7 +201,7 @@ int main(int argc, char **argv)
     static const unsigned at_once[] = { 1, 16, 64, 256, 1024 };
     struct err err = { 0 };
     size_t sessions = argc > 2 ? strtoul(argv[2], NULL, 10) : 10000;
-    int seconds = argc > 3 ? atoi(argv[3]) : 2;
+    int seconds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 2;
 
     if (argc < 2 || sessions < FLIGHT_MAX || seconds < 1) {
         (void)fprintf(stderr, "usage: store_bench URL [SESSIONS>=%d [SECONDS [EVENT_BYTES]]]\n",

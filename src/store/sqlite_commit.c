@@ -27,6 +27,7 @@ enum statement {
     ST_KEY_PUT,
     ST_WORKER_EPOCH,
     ST_INBOX_HAS,
+    ST_ID_TAKEN,
     ST_SESSION_INSERT,
     ST_SESSION_TICK,
     ST_SESSION_UPDATE,
@@ -35,6 +36,7 @@ enum statement {
     ST_INBOX_DELETE,
     ST_INBOX_INSERT,
     ST_REVISION_PUT,
+    ST_WORKER_INSERT,
     ST_WORKER_START,
     ST_WORKER_FORGET,
     ST_WORKER_BEAT,
@@ -59,12 +61,13 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_WORKER_EPOCH] = "SELECT epoch FROM worker WHERE id = ?1",
     [ST_INBOX_HAS] = "SELECT 1 FROM inbox WHERE id = ?1 AND session = ?2",
+    [ST_ID_TAKEN] = "SELECT 1 FROM session WHERE id = ?1",
     [ST_SESSION_INSERT] =
         "INSERT INTO session (id, tenant, agent, revision, parent, version, status, is_paused,"
         " is_live, owner, epoch, wake_at_ms, created_at_ms, updated_at_ms, ended_at_ms, turn,"
         " steps, tokens, nanousd, seq, task_seq, end_seq, context_seq, metadata, state)"
         " VALUES (?22, ?23, ?24, ?25, ?26, 1, ?4, ?5, ?6, ?7, ?8, ?9, ?27, ?10, ?11, ?12, ?13,"
-        " ?14, ?15, ?16, ?17, ?18, ?19, coalesce(?21, '{}'), ?20) ON CONFLICT (id) DO NOTHING",
+        " ?14, ?15, ?16, ?17, ?18, ?19, coalesce(?21, '{}'), ?20)",
     /*
      * Most ticks change neither the liveness nor the timer nor the end. SQLite takes an entry out
      * of an index and puts it in again if its column is merely named in SET: so this one does not
@@ -81,10 +84,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"
                         " ON CONFLICT (hash) DO NOTHING",
-    [ST_WORKER_START] = "INSERT INTO worker (name, epoch, started_at_ms, beat_at_ms)"
-                        " VALUES (?1, (SELECT coalesce(max(epoch), 0) + 1 FROM worker), ?2, ?2)"
-                        " ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch,"
-                        " started_at_ms = excluded.started_at_ms, beat_at_ms = excluded.beat_at_ms"
+    [ST_WORKER_INSERT] = "INSERT INTO worker (name, epoch, started_at_ms, beat_at_ms)"
+                         " SELECT ?1, 0, ?2, ?2 WHERE NOT EXISTS"
+                         " (SELECT 1 FROM worker WHERE name = ?1)",
+    [ST_WORKER_START] = "UPDATE worker SET epoch = (SELECT max(epoch) + 1 FROM worker),"
+                        " started_at_ms = ?2, beat_at_ms = ?2 WHERE name = ?1"
                         " RETURNING id, epoch",
     [ST_WORKER_FORGET] = "DELETE FROM worker WHERE beat_at_ms < ?1",
     [ST_WORKER_BEAT] = "UPDATE worker SET beat_at_ms = ?3 WHERE id = ?1 AND epoch = ?2",
@@ -273,17 +277,35 @@ static void bind_version(sqlite3_stmt *st, const struct store_commit *commit)
     sqlite_bind_int(st, 3, (int64_t)commit->row.seq - (int64_t)commit->events_n);
 }
 
+static enum progress check_new(struct sqlite_writer *w, const struct store_commit *commit,
+                               struct outcome *o)
+{
+    const struct store_session *row = &commit->row;
+    int found = 0;
+
+    sqlite_bind_text(w->st[ST_ID_TAKEN], 1, row->id);
+    enum progress progress = first_row(w, ST_ID_TAKEN, &found, o);
+
+    (void)sqlite3_reset(w->st[ST_ID_TAKEN]);
+    if (progress != GO_ON)
+        return progress;
+    if (found)
+        (void)err_set(&o->err, ERR_CONFLICT, "session %.*s is there already", (int)row->id.len,
+                      row->id.ptr);
+    else if (row->seq != commit->events_n)
+        (void)err_set(&o->err, ERR_INVALID, "a new session's events begin with 1");
+    return o->err.code ? REFUSED : GO_ON;
+}
+
 static enum progress create(struct sqlite_writer *w, const struct store_commit *commit,
                             struct outcome *o)
 {
     const struct store_session *row = &commit->row;
     sqlite3_stmt *st = w->st[ST_SESSION_INSERT];
-    int changed = 0;
+    enum progress progress = check_new(w, commit, o);
 
-    if (row->seq != commit->events_n) {
-        (void)err_set(&o->err, ERR_INVALID, "a new session's events begin with 1");
-        return REFUSED;
-    }
+    if (progress != GO_ON)
+        return progress;
     bind_row(st, row);
     sqlite_bind_text_or_null(st, 21, row->metadata);
     sqlite_bind_text(st, 22, row->id);
@@ -292,17 +314,9 @@ static enum progress create(struct sqlite_writer *w, const struct store_commit *
     sqlite_bind_text(st, 25, row->revision);
     sqlite_bind_text_or_null(st, 26, row->parent.len ? row->parent : (struct slice){ 0 });
     sqlite_bind_int(st, 27, row->created_at_ms);
-    enum progress progress = run_counted(w, ST_SESSION_INSERT, &changed, o);
-
-    if (progress != GO_ON)
-        return progress;
-    if (changed == 0) {
-        (void)err_set(&o->err, ERR_CONFLICT, "session %.*s is there already", (int)row->id.len,
-                      row->id.ptr);
-        return REFUSED;
-    }
+    progress = run(w, ST_SESSION_INSERT, o);
     o->key = sqlite3_last_insert_rowid(w->db);
-    return GO_ON;
+    return progress;
 }
 
 /* No row has this key, version and seq: which of them is it? */
@@ -464,10 +478,15 @@ static enum progress worker_start(struct sqlite_writer *w, const struct store_op
     sqlite3_stmt *st = w->st[ST_WORKER_START];
     int found = 0;
 
+    sqlite_bind_text(w->st[ST_WORKER_INSERT], 1, op->worker.name);
+    sqlite_bind_int(w->st[ST_WORKER_INSERT], 2, op->worker.at_ms);
+    enum progress progress = run(w, ST_WORKER_INSERT, o);
+
+    if (progress != GO_ON)
+        return progress;
     sqlite_bind_text(st, 1, op->worker.name);
     sqlite_bind_int(st, 2, op->worker.at_ms);
-    enum progress progress = first_row(w, ST_WORKER_START, &found, o);
-
+    progress = first_row(w, ST_WORKER_START, &found, o);
     if (found) {
         o->key = sqlite3_column_int64(st, 0);
         o->epoch = (uint32_t)sqlite3_column_int64(st, 1);

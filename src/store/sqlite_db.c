@@ -15,12 +15,21 @@ enum {
 
 /* ---- errors ---- */
 
+enum { REASON_MAX = 96 };
+
+static const char *reason(char text[REASON_MAX], int errnum)
+{
+    return strerror_r(errnum, text, REASON_MAX);
+}
+
 static _Noreturn void die_of_fsync(sqlite3 *db, const char *doing)
 {
+    char text[REASON_MAX];
+
     (void)fprintf(stderr,
                   "pawl: %s: fsync of %s failed: %s. What was being written may or may not be on "
                   "the disk; ending here, the next start finds out.\n",
-                  doing, sqlite3_db_filename(db, "main"), strerror(sqlite3_system_errno(db)));
+                  doing, sqlite3_db_filename(db, "main"), reason(text, sqlite3_system_errno(db)));
     (void)fflush(stderr);
     _exit(EXIT_FSYNC);
 }
@@ -67,11 +76,12 @@ enum err_code sqlite_db_error(sqlite3 *db, int rc, const char *doing, struct err
     if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
         die_of_fsync(db, doing);
     int sys = errno_of(db, rc);
+    char text[REASON_MAX];
 
     /* The connection's own words tell more, as long as they are about this failure. */
     (void)err_set(err, code_of(rc), "%s: %s%s%s", doing,
                   sqlite3_extended_errcode(db) == rc ? sqlite3_errmsg(db) : sqlite3_errstr(rc),
-                  sys ? ": " : "", sys ? strerror(sys) : "");
+                  sys ? ": " : "", sys ? reason(text, sys) : "");
     err->sys = sys;
     return err->code;
 }
@@ -80,6 +90,7 @@ enum err_code sqlite_db_error(sqlite3 *db, int rc, const char *doing, struct err
 
 static enum err_code cannot_create(const char *path, int errnum, struct err *err)
 {
+    char text[REASON_MAX];
     const char *advice = "choose another place with `store: sqlite:PATH`";
 
     if (errnum == ENOENT || errnum == ENOTDIR)
@@ -89,8 +100,8 @@ static enum err_code cannot_create(const char *path, int errnum, struct err *err
         advice = "give this user write access to the file and its folder";
     else if (errnum == ENOSPC || errnum == EDQUOT)
         advice = "make room on its disk";
-    (void)err_set(err, ERR_UNAVAILABLE, "cannot write the store %s: %s; %s", path, strerror(errnum),
-                  advice);
+    (void)err_set(err, ERR_UNAVAILABLE, "cannot write the store %s: %s; %s", path,
+                  reason(text, errnum), advice);
     err->sys = errnum;
     return err->code;
 }

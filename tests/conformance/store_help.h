@@ -68,7 +68,8 @@ struct slice help_text(struct help *help, const char *fmt, ...) PRINTF(2, 3);
 struct store_load help_load(struct help *help, struct slice id, int with_texts);
 void help_check_journal(struct help *help, const struct store_session *row);
 
-/* The cases of store_list_cases.c; the number of failures. */
+/* The cases of the other files; the number of failures. */
+int store_write_cases(void);
 int store_list_cases(void);
 
 void assert_slice(struct slice got, const char *expected);
