@@ -22,14 +22,13 @@ static const char *reason(char text[REASON_MAX], int errnum)
     return strerror_r(errnum, text, REASON_MAX);
 }
 
+/* Which error it was SQLite knows for the database only, not for its log. */
 static _Noreturn void die_of_fsync(sqlite3 *db, const char *doing)
 {
-    char text[REASON_MAX];
-
     (void)fprintf(stderr,
-                  "pawl: %s: fsync of %s failed: %s. What was being written may or may not be on "
-                  "the disk; ending here, the next start finds out.\n",
-                  doing, sqlite3_db_filename(db, "main"), reason(text, sqlite3_system_errno(db)));
+                  "pawl: %s: the disk failed to sync %s or its log. What was being written may or "
+                  "may not be there; ending here, the next start finds out.\n",
+                  doing, sqlite3_db_filename(db, "main"));
     (void)fflush(stderr);
     _exit(EXIT_FSYNC);
 }

@@ -19,6 +19,8 @@
 #define APPLICATION_ID      0x7061776c
 #define APPLICATION_ID_TEXT "1885435756"
 
+#define NO_DATABASE "not an SQLite database, or a damaged one"
+
 /* The tables of the first version. */
 static const char tables_1[] =
     "CREATE TABLE schema ("
@@ -144,7 +146,7 @@ enum err_code sqlite_schema_version(sqlite3 *db, const struct sqlite_migrations 
     if (sqlite_db_int(db, "PRAGMA application_id", &application, err) ||
         count_tables(db, &tables, err)) {
         if (err->code == ERR_CORRUPT)
-            return not_ours(path, "not an SQLite database, or a damaged one", err);
+            return not_ours(path, NO_DATABASE, err);
         return err_wrap(err, "%s", path);
     }
     if (application == 0 && tables == 0) {
@@ -264,8 +266,8 @@ enum err_code sqlite_schema_prepare(const char *path, int is_read_only, struct e
 
     if (!is_read_only && sqlite_db_create(path, err))
         return err->code;
-    if (sqlite_db_open(&db, path, mode, err))
-        return err->code;
+    if (sqlite_db_open(&db, path, mode, err)) /* it looks into the file's header */
+        return err->code == ERR_CORRUPT ? not_ours(path, NO_DATABASE, err) : err->code;
     enum err_code code = is_read_only ? check_present(db, path, err) : make_present(db, path, err);
 
     sqlite_db_close(db);

@@ -12,13 +12,13 @@
 #include "store/store.h"
 #include "unit/unit.h"
 
-enum { HELP_PATH_MAX = 512, HELP_EVENTS_MAX = 8 };
+enum { HELP_DIR_MAX = 256, HELP_PATH_MAX = 512, HELP_EVENTS_MAX = 8 };
 
 struct help {
     struct loop *loop;
     struct store *store;
     struct arena *arena;
-    char dir[HELP_PATH_MAX]; /* of its own; removed by help_free() */
+    char dir[HELP_DIR_MAX]; /* of its own; removed by help_free() */
     char path[HELP_PATH_MAX];
     char url[HELP_PATH_MAX + 16];
     unsigned pending;
