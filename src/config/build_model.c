@@ -116,19 +116,25 @@ static struct price build_price(struct fields fields)
     return price;
 }
 
-/* The script as JSON, checked by those who know scripts. `at` is the place of the whole. */
-static const char *check_script(struct build *build, struct buf *json, struct place at)
+/* Takes over the JSON of `script`, a mapping with `replies`, checked by those who know scripts. */
+static const char *check_script(struct build *build, struct buf *json,
+                                const struct yaml_node *script)
 {
+    const struct yaml_node *whole = yaml_follow(script, "replies");
     struct err err = { 0 };
 
     if (json->len > SCRIPTS_BYTES_MAX - build->script_bytes) {
-        report_error(build->report, at, "the scripts together are larger than %d MiB",
+        report_error(build->report, yaml_where(whole),
+                     "the scripts together are larger than %d MiB",
                      SCRIPTS_BYTES_MAX / 1024 / 1024);
         return NULL;
     }
     build->script_bytes += json->len;
     if (build->known->script_check(buf_slice(json), &err)) {
-        report_error(build->report, at, "the script is wrong: %s", err.msg);
+        const struct yaml_node *wrong = yaml_follow(script, err.msg);
+
+        report_error(build->report, yaml_where(wrong != script ? wrong : whole),
+                     "the script is wrong: %s", err.msg);
         return NULL;
     }
     return build_own(build, json);
@@ -143,7 +149,7 @@ static const char *script_inline(struct build *build, const struct yaml_node *re
     int is_fine = yaml_json_write(&json, replies, build->report);
 
     json_end(&json, '}');
-    return is_fine ? check_script(build, &json, yaml_where(replies)) : NULL;
+    return is_fine ? check_script(build, &json, replies->parent) : NULL;
 }
 
 static void free_doc(struct yaml **doc)
@@ -182,7 +188,7 @@ static const char *script_file(struct build *build, const struct yaml_node *node
     if (!doc || report_errors(build->report) > errors ||
         !yaml_json_write(&json, yaml_root(doc), build->report))
         return NULL;
-    return check_script(build, &json, yaml_root(doc)->at);
+    return check_script(build, &json, yaml_root(doc));
 }
 
 static const char *build_script(struct build *build, struct fields fields)

@@ -1,5 +1,6 @@
 /* yaml_tree.c - looking at a tree that was read. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/utf8.h"
 #include "config/yaml_impl.h"
@@ -75,4 +76,44 @@ struct yaml_path yaml_path(const struct yaml_node *node)
     (void)snprintf(path.text, sizeof(path.text), "%.*s%s", (int)shown.len,
                    shown.ptr ? shown.ptr : "", shown.len < buf.len ? "..." : "");
     return path;
+}
+
+static const struct yaml_node *child_named(const struct yaml_node *map, struct slice name)
+{
+    const struct yaml_node *node = map->kind == YAML_MAP ? map->first : NULL;
+
+    while (node && !slice_is(name, node->name))
+        node = node->next;
+    return node;
+}
+
+static const struct yaml_node *child_at(const struct yaml_node *list, size_t index)
+{
+    const struct yaml_node *node = list->kind == YAML_LIST ? list->first : NULL;
+
+    while (node && node->index < index)
+        node = node->next;
+    return node;
+}
+
+const struct yaml_node *yaml_follow(const struct yaml_node *node, const char *path)
+{
+    const struct yaml_node *next = node;
+
+    while (next) {
+        node = next;
+        if (*path == '[') {
+            char *end = NULL;
+
+            next = child_at(node, strtoul(path + 1, &end, 10));
+            path = *end == ']' ? end + 1 : "";
+        } else {
+            path += *path == '.';
+            struct slice name = { path, strcspn(path, ".[:") };
+
+            next = child_named(node, name);
+            path += name.len;
+        }
+    }
+    return node;
 }

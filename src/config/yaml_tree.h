@@ -70,4 +70,10 @@ struct yaml_path {
 };
 struct yaml_path yaml_path(const struct yaml_node *node);
 
+/*
+ * The other way round, for messages of others that begin with a path: goes down from `node` along
+ * "replies[0].calls[1].tool: must be ..." as far as that leads. Never NULL.
+ */
+const struct yaml_node *yaml_follow(const struct yaml_node *node, const char *path);
+
 #endif

@@ -107,7 +107,7 @@ static void accounts_and_models(void **state)
         { MODEL "    { provider: scripted, replies: [], api_key: hunter2 }\n", "5:40",
           "'api_key' in models.m means nothing to a script; remove it" },
         { MODEL "    { provider: scripted, replies: 7 }\n", "5:27", "'replies' must be a list" },
-        { MODEL "    { provider: scripted, replies: [WRONG] }\n", "5:27",
+        { MODEL "    { provider: scripted, replies: [WRONG] }\n", "5:37",
           "the script is wrong: replies[0]: there is no 'WRONG'" },
         { MODEL "    { provider: scripted, script: none.yaml }\n", "5:35",
           "cannot read 'none.yaml': No such file" },
@@ -163,7 +163,7 @@ static void accounts_and_models(void **state)
 
 static void scripts_in_files(void **state)
 {
-    static const char *const wrong[] = { "wrong.yaml", "wrong.yaml:2:1: the script is wrong: "
+    static const char *const wrong[] = { "wrong.yaml", "wrong.yaml:3:5: the script is wrong: "
                                                        "replies[0]: there is no 'WRONG'\n" };
     static const char *const broken[] = { "broken.yaml", "broken.yaml:2:1: this is no YAML" };
     const char *const *const cases[] = { wrong, broken };

@@ -57,6 +57,14 @@ static void nodes_know_their_places_and_names(void **state)
     assert_string_equal(z->text.ptr, "two\nlines\n");
     assert_string_equal(yaml_path(z).text, "b[1].z");
     assert_string_equal(yaml_path(root).text, "");
+    assert_ptr_equal(yaml_follow(root, "b[1].z: is wrong"), z);
+    assert_ptr_equal(yaml_follow(root, "b[1].z"), z);
+    assert_ptr_equal(yaml_follow(root, "b[1].nope.z: is wrong"), b->last);
+    assert_ptr_equal(yaml_follow(root, "b[2]: is wrong"), b);
+    assert_ptr_equal(yaml_follow(root, "b[: is wrong"), b->first);
+    assert_ptr_equal(yaml_follow(root, "a[0].b"), yaml_get(root, "a"));
+    assert_ptr_equal(yaml_follow(root, "not a path"), root);
+    assert_ptr_equal(yaml_follow(root, ""), root);
     assert_null(yaml_get(root, "c"));
     assert_null(yaml_get(b, "k")); /* a list has no keys */
     yaml_free(doc);
