@@ -13,6 +13,8 @@ enum {
     REQUEST_BYTES_MAX = 64 << 20,
 };
 
+static const char scheme[] = "Bearer ";
+
 struct openai {
     struct model_client client; /* first: see openai_of() */
     struct loop *loop;
@@ -66,6 +68,16 @@ static void on_refusal(void *arg)
 
 /* ---- the response ---- */
 
+/* The account's key, from our copy: the call's slices may be gone by now. */
+static struct slice key_of(const struct exchange *x)
+{
+    const size_t skip = sizeof(scheme) - 1;
+
+    if (x->authorization.len == 0)
+        return (struct slice){ NULL, 0 };
+    return (struct slice){ x->authorization.data + skip, x->authorization.len - skip };
+}
+
 static struct openai_hints read_hints(const struct http_call *http)
 {
     return (struct openai_hints){
@@ -84,7 +96,7 @@ static void on_response(struct http_call *http, void *arg)
 {
     struct exchange *x = arg;
     struct model_result *result = &x->call->result;
-    struct slice key = x->call->api_key;
+    struct slice key = key_of(x);
 
     result->http_status = http->status;
     if (http->err.code != ERR_NONE) {
@@ -172,7 +184,7 @@ static void send_call(struct exchange *x)
     add_header(&x->http, "User-Agent", SLICE_LIT("pawl/" PAWL_VERSION));
     if (call->api_key.len > 0) {
         x->authorization.max = KEY_BYTES_MAX + 16;
-        buf_puts(&x->authorization, "Bearer ");
+        buf_puts(&x->authorization, scheme);
         buf_put(&x->authorization, call->api_key);
         add_header(&x->http, "Authorization", buf_slice(&x->authorization));
     }

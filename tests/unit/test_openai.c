@@ -230,6 +230,28 @@ static void every_status_has_its_kind(void **state)
     }
 }
 
+/* What the slices of a call point to may be gone once start() is over. */
+static void only_start_reads_the_slices(void **state)
+{
+    struct fixture *f = *state;
+    char *key = xstrdup(KEY);
+    char *messages = xstrdup("{\"role\":\"user\",\"content\":\"hi\"}");
+
+    f->provider.status = 401;
+    f->provider.body = SLICE_LIT("{\"error\":{\"message\":\"no key " KEY "\"}}");
+    f->call.api_key = slice_of(key);
+    f->call.messages = slice_of(messages);
+    model_client_start(openai_client(f->openai), &f->call);
+    memset(key, 'x', strlen(key));
+    memset(messages, 'x', strlen(messages));
+    free(key);
+    free(messages);
+    wait_done(f, 1);
+    assert_non_null(strstr(f->result.message, "no key [api_key]"));
+    assert_non_null(strstr(f->provider.heard, "\"content\":\"hi\""));
+    assert_string_equal(f->provider.authorization, "Bearer " KEY);
+}
+
 static void headers_say_when_to_come_back(void **state)
 {
     static const struct {
@@ -433,6 +455,7 @@ int main(void)
         TEST(an_answer_is_read),
         TEST(slashes_and_keys_may_be_missing_or_too_many),
         TEST(every_status_has_its_kind),
+        TEST(only_start_reads_the_slices),
         TEST(headers_say_when_to_come_back),
         TEST(an_answer_may_be_large_but_not_endless),
         TEST(a_slow_provider_times_out),
