@@ -61,7 +61,7 @@ enum err_code json_write_canonical(struct buf *buf, const struct json *node,
 
 /*
  * Writing by hand. The caller keeps the structure right; these add the commas: each value
- * or key written puts a ',' before itself unless it follows '{', '[', ':' or nothing.
+ * or key written puts a ',' before itself unless it follows '{', '[', ':', ',' or nothing.
  * A full buf ends the process (see buf_put): size the buf from checked limits.
  */
 void json_begin(struct buf *buf, char bracket); /* '{' or '[' */

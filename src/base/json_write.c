@@ -196,7 +196,7 @@ enum err_code json_write_canonical(struct buf *buf, const struct json *node, str
 
 static void put_comma(struct buf *buf)
 {
-    if (buf->len > 0 && !strchr("{[:", buf->data[buf->len - 1]))
+    if (buf->len > 0 && !strchr("{[:,", buf->data[buf->len - 1]))
         buf_puts(buf, ",");
 }
 

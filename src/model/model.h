@@ -108,8 +108,9 @@ struct model_call {
 
 /*
  * How one provider's messages are written. Pure; every member is mandatory. Each puts the comma
- * before itself where the wire has messages already. A text takes up to 6 bytes a byte, and each
- * call of these (put_tools: each tool) up to 128 bytes more: the caller sizes the buf.
+ * before itself where the wire has messages already and does not end with one. A text takes up to 6
+ * bytes a byte, and each call of these (put_tools: each tool) up to 128 bytes more: the caller
+ * sizes the buf.
  */
 struct model_format {
     const char *name; /* "openai" */

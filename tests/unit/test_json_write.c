@@ -32,6 +32,19 @@ static void commas_come_by_themselves(void **state)
                         "{\"raw\":[1]},{},[]],\"usd\":0.001234}");
 }
 
+static void a_comma_that_stands_is_not_doubled(void **state)
+{
+    CLEANUP(buf_release) struct buf buf = { .max = 1000 };
+
+    (void)state;
+    json_put_str(&buf, SLICE_LIT("ends with ,"));
+    json_put_int(&buf, 1);
+    buf_puts(&buf, ",");
+    json_begin(&buf, '{');
+    json_end(&buf, '}');
+    assert_string_equal(buf_cstr(&buf), "\"ends with ,\",1,{}");
+}
+
 static const char *written(struct buf *buf, struct slice text)
 {
     buf_clear(buf);
@@ -206,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_come_by_themselves),
+        cmocka_unit_test(a_comma_that_stands_is_not_doubled),
         cmocka_unit_test(strings_are_escaped_and_repaired),
         cmocka_unit_test(whatever_is_written_can_be_read),
         cmocka_unit_test(dollars_have_no_digit_too_many),

@@ -34,6 +34,9 @@ static void messages_follow_each_other_with_commas(void **state)
                         "{\"role\":\"tool\",\"tool_call_id\":\"call_2\","
                         "\"content\":\"Error: no such file\"}");
     check_is_json_list(&wire, 3);
+    buf_puts(&wire, ","); /* put by hand: it is taken for theirs */
+    model_format_openai.put_user(&wire, SLICE_LIT("x"));
+    check_is_json_list(&wire, 4);
 }
 
 static void text_that_is_none_is_mended(void **state)
