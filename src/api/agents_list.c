@@ -21,7 +21,8 @@ static void put_agent(struct buf *json, const struct config_agent *agent)
 void agents_list(struct ask *ask)
 {
     const struct config *config = ask->api->deps.config;
-    CLEANUP(buf_release) struct buf json = { .max = SIZE_MAX }; /* names of one file */
+    enum { NAMES_BYTES_MAX = 1024 * 1024 * 1024 }; /* they come from one file of a few MiB */
+    CLEANUP(buf_release) struct buf json = { .max = NAMES_BYTES_MAX };
 
     json_begin(&json, '{');
     json_key(&json, "data");
