@@ -27,6 +27,7 @@ packages_test=(
     cppcheck
     libclang-rt-14-dev
     libcmocka-dev
+    nodejs
 )
 
 # Those of the arguments that are not installed, one a line.

@@ -5,7 +5,7 @@
 # that counts nothing has failed. To add one: write the function and put its name in a list.
 
 parts_beside=(unit asan tsan lint) # side by side, as many as there are cores
-parts_alone=()                     # after those, one at a time: what measures time or kills
+parts_alone=(e2e)                  # after those, one at a time: what measures time or kills
 
 count() {
     echo "$1 $2 ${3:-0}" >>"$count_file"
@@ -38,6 +38,22 @@ part_asan() {
 part_tsan() {
     CC=clang-14 build_in build-test/tsan -Dstrict=true -Db_sanitize=thread -Db_lundef=false &&
         TSAN_OPTIONS=halt_on_error=1 count_meson build-test/tsan --suite threads
+}
+
+# build/pawl as users have it. A file that ends without a word is a failure to the runner, too.
+part_e2e() {
+    local tap=$log_dir/e2e.tap
+    build_in build || return 1
+    rm -f "$tap"
+    node --test --test-concurrency="$jobs" \
+        --test-reporter=spec --test-reporter-destination=stdout \
+        --test-reporter=tap --test-reporter-destination="$tap" tests/e2e/*.test.mjs
+    # shellcheck disable=SC2046 # three words
+    count $(awk '
+        /^# pass / { passed = $3; seen = 1 }
+        /^# (fail|cancelled) / { failed += $3 }
+        /^# (skipped|todo) / { skipped += $3 }
+        END { print passed + 0, failed + !seen, skipped + 0 }' "$tap")
 }
 
 part_lint() {
