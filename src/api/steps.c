@@ -43,6 +43,10 @@ static struct slice keep(struct steps *steps, struct step *step, struct slice te
 {
     if (!text.ptr)
         return text;
+    if (steps->text_max && text.len > steps->text_max) {
+        text = utf8_prefix(text, steps->text_max);
+        step->is_shortened = 1;
+    }
     if (!has_room(steps, text.len) && text.len > SHORT_TEXT_MAX) {
         text = utf8_prefix(text, SHORT_TEXT_MAX);
         step->is_shortened = 1;
@@ -73,8 +77,8 @@ static void keep_input(struct steps *steps, struct step *step, const struct json
         step->is_shortened = 1;
         return;
     }
-    step->is_input_json = has_room(steps, text.len) || text.len <= SHORT_TEXT_MAX;
     step->input = keep(steps, step, buf_slice(&text));
+    step->is_input_json = step->input.len == text.len;
 }
 
 static void keep_error(struct steps *steps, struct step *step, const struct json *error)

@@ -100,6 +100,7 @@ struct steps {
     uint32_t turn;
     int is_idle; /* between two turns */
     uint32_t last_model_call;
+    size_t text_max; /* longer texts are cut to it; 0: they are kept whole. Set after init */
     size_t text_bytes;
     struct buf unread; /* what was said since the last model call */
 };

@@ -47,6 +47,11 @@ extern const struct command command_init, command_check, command_serve, command_
         0                                                                                          \
     }
 
+/* Paragraphs of --help. */
+#define SERVER_HELP                                                                                \
+    "The server is --server, else PAWL_SERVER, else what ./pawl.yaml listens on, else\n"           \
+    "http://127.0.0.1:7295.\n"
+
 /* The whole program. argv as main() got it. */
 int command_main(int argc, char *const *argv);
 

@@ -26,23 +26,40 @@ static const char *builtin_name(size_t i)
     return info ? info->name : NULL;
 }
 
-int known_load(struct config **ret_config, const char *path)
+enum { REPORT_BYTES_MAX = 1024 * 1024 };
+
+static enum err_code load(struct config **ret_config, const char *path, struct buf *report,
+                          struct err *err)
 {
     static const struct config_known known = {
         .builtin = builtin,
         .builtin_name = builtin_name,
         .script_check = scripted_check,
     };
-    enum { REPORT_BYTES_MAX = 1024 * 1024 };
+
+    return config_load(ret_config, path, &known, report, err);
+}
+
+int known_load(struct config **ret_config, const char *path)
+{
     CLEANUP(buf_release) struct buf report = { .max = REPORT_BYTES_MAX };
     CLEANUP(buf_release) struct buf visible = { .max = 12 * REPORT_BYTES_MAX };
     struct err err = { 0 };
 
-    if (config_load(ret_config, path, &known, &report, &err) == ERR_NONE)
+    if (load(ret_config, path, &report, &err) == ERR_NONE)
         return EXIT_GOOD;
     utf8_put_visible(&visible, buf_slice(&report), 1);
     (void)fputs(buf_cstr(&visible), stderr);
     return command_fail(EXIT_CONFIG, "%s", err.msg);
+}
+
+struct config *known_try(const char *path)
+{
+    CLEANUP(buf_release) struct buf report = { .max = REPORT_BYTES_MAX };
+    struct config *config = NULL;
+    struct err err = { 0 };
+
+    return load(&config, path, &report, &err) == ERR_NONE ? config : NULL;
 }
 
 const char *known_store_path(const struct config *config)

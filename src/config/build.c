@@ -43,6 +43,8 @@ const struct yaml_node *build_find(struct build *build, const char *section,
 
     if (found)
         return found;
+    if (report_is_full(build->report))
+        entries = NULL; /* thousands of hints that nobody sees would take minutes */
     report_error(build->report, ref->at, "%s: there is no %s in '%s'%s", yaml_path(ref).text,
                  quote(ref->written).text, section, hint_of(entries, ref->written).text);
     return NULL;

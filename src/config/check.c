@@ -29,7 +29,7 @@ struct hint hint_of(const struct yaml_node *known, struct slice word)
 {
     struct hint hint = { "" };
 
-    if (!known || known->count == 0)
+    if (!known || known->count == 0 || known->count > HINTS_KNOWN_MAX)
         return hint;
     const char **names = xcalloc(known->count, sizeof(*names));
     size_t n = 0;

@@ -34,4 +34,6 @@ struct hint {
 struct hint hint_of(const struct yaml_node *known, struct slice word);
 struct hint hint_among(const char *const *known, size_t known_n, struct slice word);
 
+enum { HINTS_KNOWN_MAX = 1000 }; /* of more names none is looked for */
+
 #endif

@@ -91,6 +91,11 @@ size_t report_errors(const struct report *report)
     return report->errors;
 }
 
+int report_is_full(const struct report *report)
+{
+    return report->entries_n == ENTRIES_MAX;
+}
+
 static int compare_sizes(size_t a, size_t b)
 {
     return (a > b) - (a < b);

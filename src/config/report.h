@@ -32,6 +32,9 @@ void report_error(struct report *report, struct place at, const char *fmt, ...) 
 void report_warning(struct report *report, struct place at, const char *fmt, ...) PRINTF(3, 4);
 size_t report_errors(const struct report *report);
 
+/* What comes now is counted only: not worth much work. */
+int report_is_full(const struct report *report);
+
 enum { REPORT_LINES_MAX = 100, REPORT_TEXT_MAX = 1024 * 1024 };
 
 /*

@@ -64,8 +64,8 @@ struct slice answer_refusal(struct tick *tick, uint32_t call)
                      names.len ? buf_cstr(&names) : "none");
 }
 
-static void declare(struct tick *tick, const struct model_tool_call *call, uint32_t number,
-                    struct call_decl *decl, struct declared *declared)
+static void declare(struct tick *tick, const struct model_tool_call *call, struct call_decl *decl,
+                    struct declared *declared)
 {
     CLEANUP(buf_release) struct buf canonical = { .max = ARGUMENTS_BYTES_MAX };
     struct err err = { 0 };
@@ -88,7 +88,16 @@ static void declare(struct tick *tick, const struct model_tool_call *call, uint3
                                                 .kind = EXTRA_TEXT,
                                                 .text = slice_of(declared->hash) };
     declared->extras[4] = (struct event_extra){ 0 };
-    live_add_call(tick->live, number, call->id, call->name, arguments);
+}
+
+/* From here on the session has these calls. Not before: an answer that nobody waits for has none.
+ */
+static void keep_calls(struct live *live, const struct session_event *event,
+                       const struct model_result *result, const struct declared *declared)
+{
+    for (uint32_t i = 0; i < event->model_answered.calls_n; i++)
+        live_add_call(live, event->model_answered.first_call + i, result->calls[i].id,
+                      result->calls[i].name, declared[i].extras[2].text);
 }
 
 /* ---- the answer ---- */
@@ -180,8 +189,7 @@ static void answered(struct tick *tick, struct answer *answer)
     event.model_answered.calls_n = n;
     event.model_answered.first_call = n ? tick->state.last_call + 1 : 0;
     for (uint32_t i = 0; i < n; i++) {
-        declare(tick, &result->calls[i], tick->state.last_call + 1 + i,
-                &event.model_answered.calls[i], &declared[i]);
+        declare(tick, &result->calls[i], &event.model_answered.calls[i], &declared[i]);
         call_extras[i] = declared[i].extras;
     }
     put_wire(tick, result, n, &wire);
@@ -190,11 +198,13 @@ static void answered(struct tick *tick, struct answer *answer)
     if (tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
                                              .call_extras = call_extras,
-                                             .wire = buf_slice(&wire) }) != VERDICT_MOVED) {
-        tick->output = (struct slice){ 0 };
-        tick->live->engine->stats.late++;
-        late_usage(tick, answer);
+                                             .wire = buf_slice(&wire) }) == VERDICT_MOVED) {
+        keep_calls(tick->live, &event, result, declared);
+        return;
     }
+    tick->output = (struct slice){ 0 };
+    tick->live->engine->stats.late++;
+    late_usage(tick, answer);
 }
 
 /* ---- failures ---- */

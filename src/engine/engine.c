@@ -40,6 +40,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->revisions = map_new();
     engine->tool_last = &engine->tool_first;
     engine->timed = timed_new(engine);
+    engine->sweep = sweep_new(engine);
     enum err_code code = queue_open(&engine->queue, "store", deps->loop, on_hint, engine, &err);
     ASSERT(code == ERR_NONE); /* the only kind so far; it needs nothing that could be missing */
     return engine;
@@ -64,6 +65,7 @@ static void start_end(struct start *start, const struct err *err)
     if (outcome.code == ERR_NONE) {
         recovery_start(engine);
         timed_start(engine->timed);
+        sweep_start(engine->sweep);
         permits_changed(engine);
     }
     done(arg, &outcome);
@@ -209,6 +211,7 @@ void engine_free(struct engine *engine)
     suspects_free(engine->suspects);
     recovery_free(engine->recovery);
     timed_free(engine->timed);
+    sweep_free(engine->sweep);
     drain_free(engine->drain);
     queue_close(engine->queue);
     free(engine);

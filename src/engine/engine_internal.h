@@ -34,6 +34,7 @@ struct engine {
     size_t tool_runs;
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
     struct recovery *recovery;
+    struct sweep *sweep;
     struct suspects *suspects;
     struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
@@ -210,12 +211,17 @@ void tool_jobs_free(struct live *live);
 void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
                    const struct tool_result *result);
 
-/* ---- timed.c, recovery.c, suspects.c, drain.c ---- */
+/* ---- timed.c, sweep.c, recovery.c, suspects.c, drain.c ---- */
 
 struct timed *timed_new(struct engine *engine);
 void timed_start(struct timed *timed);
 void timed_add(struct timed *timed, struct slice session, int64_t due_ms);
 void timed_free(struct timed *timed);
+
+/* Idempotency rows are kept for a day. */
+struct sweep *sweep_new(struct engine *engine);
+void sweep_start(struct sweep *sweep);
+void sweep_free(struct sweep *sweep); /* NULL-safe */
 
 void recovery_start(struct engine *engine);
 void recovery_free(struct recovery *recovery);

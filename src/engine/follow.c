@@ -169,6 +169,15 @@ static int follow_started(struct tick *tick, const struct config_model *model)
     return 1;
 }
 
+/* A hint that led to no model call: whoever is next in line gets it. */
+static void pass_hint_on(struct live *live)
+{
+    if (!live->has_permit)
+        return;
+    live->has_permit = 0;
+    permits_changed(live->engine);
+}
+
 /* A session whose model is wanted asks it in this tick, if it may; else it waits in line. */
 void follow_model(struct tick *tick)
 {
@@ -178,26 +187,29 @@ void follow_model(struct tick *tick)
 
     if (!session_wants_model(&tick->state) || engine->drain ||
         suspect_is_held(live, &tick->state)) {
-        live->has_permit = 0;
+        pass_hint_on(live);
         return;
     }
     model = engine_model(live);
     if (!model) {
         follow_turn_end(tick, END_CONFIG, (struct spend){ 0 });
+        pass_hint_on(live);
         return;
     }
     if (!permit_is_there(live)) {
         queue_send(engine->queue, id_slice(&live->id));
-        live->has_permit = 0;
+        pass_hint_on(live);
         return;
     }
     if (!live->has_history) {
         tick->needs_history = 1; /* read it first; the permit is taken when the call is ready */
         return;
     }
-    live->has_permit = 0;
-    if (!follow_started(tick, model))
+    if (!follow_started(tick, model)) {
+        pass_hint_on(live);
         return;
+    }
+    live->has_permit = 0;
     tick->has_permit = 1;
     engine->model_calls++;
     permits_changed(engine);

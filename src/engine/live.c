@@ -78,11 +78,9 @@ static char *copy_of(struct slice text)
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
                    struct slice arguments)
 {
-    struct call_info *info = live_call(live, number);
+    struct call_info *info = xcalloc(1, sizeof(*info));
 
-    if (info)
-        return; /* the tick is built anew after the store refused it */
-    info = xcalloc(1, sizeof(*info));
+    ASSERT(!live_call(live, number)); /* numbers are never given twice */
     *info = (struct call_info){ .next = live->calls,
                                 .number = number,
                                 .id = copy_of(id),
@@ -175,6 +173,8 @@ void live_free(struct live *live)
     }
     model_jobs_free(live);
     tool_jobs_free(live);
+    if (live->has_permit)
+        permits_changed(engine); /* it never used its hint: the next one may */
     revision_unref(live->revision);
     buf_release(&live->messages);
     buf_release(&live->unread);

@@ -98,13 +98,15 @@ static enum err_code take_calls(struct live *live, struct slice body, struct err
 
     for (size_t i = 0; i < json_count(calls); i++) {
         const struct json *call = json_at(calls, i);
+        uint32_t number = (uint32_t)json_int(json_get(call, "call"), 0);
         CLEANUP(buf_release) struct buf arguments = { .max = body.len + 1 };
 
+        if (live_call(live, number))
+            continue; /* this process declared it, and reads its row again */
         if (json_get(call, "arguments") && json_write(&arguments, json_get(call, "arguments"), err))
             return err->code;
-        live_add_call(live, (uint32_t)json_int(json_get(call, "call"), 0),
-                      json_str(json_get(call, "id")), json_str(json_get(call, "tool")),
-                      buf_slice(&arguments));
+        live_add_call(live, number, json_str(json_get(call, "id")),
+                      json_str(json_get(call, "tool")), buf_slice(&arguments));
     }
     return ERR_NONE;
 }

@@ -1,0 +1,79 @@
+/*
+ * client.h - the commands that speak HTTP: one call after the other, on a loop of their own.
+ *
+ * While a call or a pause is under way the loop runs, so a command's own timers go on.
+ */
+#ifndef CLI_CLIENT_H
+#define CLI_CLIENT_H
+
+#include "base/json.h"
+#include "cli/args.h"
+#include "loop/loop.h"
+#include "net/http_client.h"
+
+struct client {
+    struct loop *loop;
+    struct http_client *http;
+    char *base;              /* "http://127.0.0.1:7295" */
+    const char *base_source; /* where that is from, for messages */
+    struct loop_signal *sigint;
+    struct http_call *open;
+    int is_interrupted;
+};
+
+struct answer {
+    int status;
+    struct json *json;  /* of the body; NULL if it is none */
+    char problem[1200]; /* of a status that is no 2xx: what the server says */
+    char code[64];      /* and its stable code */
+};
+
+/*
+ * The address: --server, else PAWL_SERVER, else `listen` of a good ./pawl.yaml, else
+ * http://127.0.0.1:7295.
+ */
+enum err_code client_open(struct client *ret_client, const struct args *args,
+                          struct err *err) MUST_CHECK;
+void client_close(struct client *client);
+
+/* From now on Ctrl-C ends the call or pause under way (ERR_CONFLICT) and sets is_interrupted. */
+void client_catch_interrupt(struct client *client);
+
+struct client_request {
+    const char *method;
+    const char *path; /* with its query */
+    struct slice body;
+    const char *idempotency_key; /* or NULL */
+    int64_t timeout_ms;          /* 0: 30 s */
+};
+
+/*
+ * One call. ERR_NONE: there is an answer, whatever its status; end it with answer_release().
+ * ERR_UNAVAILABLE: nobody answers there. ERR_TIMEOUT: the connection was lost, it may have been
+ * done. ERR_CONFLICT: interrupted.
+ */
+enum err_code client_call(struct client *client, const struct client_request *request,
+                          struct answer *ret_answer, struct err *err) MUST_CHECK;
+void answer_release(struct answer *answer);
+
+/*
+ * The same over a restart of the server: tries again for up to patience_ms while nobody answers or
+ * the answer is 503. Only for what may be sent twice. on_lost (or NULL) is called once.
+ */
+enum err_code client_call_patiently(struct client *client, const struct client_request *request,
+                                    int64_t patience_ms, loop_fn *on_lost, void *arg,
+                                    struct answer *ret_answer, struct err *err) MUST_CHECK;
+
+/* Waits, with the loop running. ERR_CONFLICT: interrupted. */
+enum err_code client_pause(struct client *client, int64_t ms, struct err *err) MUST_CHECK;
+
+/* GET, for a 200; prints what is wrong otherwise. The exit code, EXIT_GOOD with *ret_answer. */
+int client_get(struct client *client, const char *path, struct answer *ret_answer);
+
+/* Prints why a call failed, and gives the exit code. */
+int client_fail(const struct client *client, const struct err *err);
+
+/* Appends text to a URL, percent-encoded where need be. */
+void client_put_escaped(struct buf *url, struct slice text);
+
+#endif

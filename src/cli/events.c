@@ -1,0 +1,83 @@
+/* events.c - `pawl events`: a session's journal, a JSON object a line. */
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/journal.h"
+
+enum { FOLLOW_WAIT_S = 30, FOLLOW_PATIENCE_MS = 60000 };
+
+static void print_event(void *arg, const struct json *event)
+{
+    CLEANUP(buf_release) struct buf line = { .max = 1024 * 1024 * 1024 };
+    struct err err = { 0 };
+
+    (void)arg;
+    /* What was read can be written: only memory could be short, and that ends the process. */
+    if (json_write(&line, event, &err))
+        assert_failed(err.msg, __FILE__, __LINE__);
+    (void)printf("%s\n", buf_cstr(&line));
+}
+
+static int read_after(const struct args *args, uint32_t *ret_after)
+{
+    const char *text = args_value(args, "after", "0");
+    uint32_t after = 0;
+
+    for (const char *c = text; *c || c == text; c++) {
+        if (*c < '0' || *c > '9' || __builtin_mul_overflow(after, 10u, &after) ||
+            __builtin_add_overflow(after, (uint32_t)(*c - '0'), &after))
+            return command_fail(EXIT_USAGE, "--after takes the number of an event, not '%s'", text);
+    }
+    *ret_after = after;
+    return EXIT_GOOD;
+}
+
+static int print_all(struct client *client, const struct args *args)
+{
+    int follows = args_has(args, "follow");
+    struct journal journal = { .session = args->words[0],
+                               .wait_s = follows ? FOLLOW_WAIT_S : 0,
+                               .patience_ms = follows ? FOLLOW_PATIENCE_MS : 0 };
+    int status = read_after(args, &journal.after);
+    int goes_on = 1;
+
+    while (status == EXIT_GOOD && goes_on) {
+        size_t n = 0;
+
+        status = journal_read(client, &journal, print_event, NULL, &n, &goes_on);
+        (void)fflush(stdout);
+        goes_on |= follows;
+    }
+    return status;
+}
+
+static int run(const struct args *args)
+{
+    struct client client;
+    struct err err = { 0 };
+
+    if (client_open(&client, args, &err))
+        return command_fail(EXIT_FAILED, "%s", err.msg);
+    int status = print_all(&client, args);
+
+    client_close(&client);
+    return status;
+}
+
+static const struct option options[] = {
+    { "after", 0, "SEQ", "only events after this one", 0 },
+    { "follow", 'f', NULL, "and those that are still to come, until Ctrl-C", 0 },
+    OPTION_SERVER,
+    OPTIONS_END,
+};
+
+const struct command command_events = {
+    .name = "events",
+    .words = "ID",
+    .summary = "Prints a session's journal, a JSON object a line",
+    .help = SERVER_HELP,
+    .options = options,
+    .words_min = 1,
+    .words_max = 1,
+    .run = run,
+};

@@ -1,0 +1,357 @@
+/*
+ * run.c - `pawl run`: starts a session and follows it to the end of its turn.
+ *
+ * The session is the server's: whatever happens here, it goes on. A connection that is lost is
+ * looked for again for a minute, so a server that is killed and started again is a pause and no
+ * end; the Idempotency-Key makes sure that the session is created once.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "cli/journal.h"
+#include "cli/show.h"
+#include "cli/term.h"
+#include "cli/timeline.h"
+
+enum {
+    PATIENCE_MS = 60000,
+    WAIT_S = 25,
+    LIVE_MS = 250,
+    OUT_BYTES_MAX = 1024 * 1024 * 1024,
+    BODY_BYTES_MAX = 64 * 1024 * 1024,
+};
+
+struct follow {
+    struct client client;
+    struct term term; /* standard error */
+    struct timeline timeline;
+    struct loop_timer live;
+    unsigned spins;
+    int is_live_shown;
+    int is_lost;
+    const char *session;
+};
+
+/* ---- the live line, on a terminal ---- */
+
+static void clear_live(struct follow *follow)
+{
+    if (follow->is_live_shown)
+        (void)fputs("\r\x1b[K", stderr);
+    follow->is_live_shown = 0;
+}
+
+static void on_live(void *arg)
+{
+    static const char *const spinner[] = { "|", "/", "-", "\\" };
+    struct follow *follow = arg;
+    CLEANUP(buf_release) struct buf open = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf line = { .max = 64 * 1024 };
+    char text[TEXT_SHORT_MAX];
+    int64_t since_ms = loop_wall_ms(follow->client.loop) - follow->timeline.first_ms;
+
+    loop_timer_start(follow->client.loop, &follow->live, LIVE_MS, on_live, follow);
+    if (follow->timeline.first_ms == 0 || follow->timeline.is_ended)
+        return;
+    timeline_put_open(&open, &follow->timeline);
+    buf_putf(&line, "%s %s  ", spinner[follow->spins++ % ARRAY_LEN(spinner)],
+             text_duration(text, since_ms));
+    text_put_line(&line,
+                  follow->is_lost ? SLICE_LIT("the server is gone")
+                  : open.len      ? buf_slice(&open)
+                                  : SLICE_LIT("waits for its turn"),
+                  follow->term.width - TEXT_SHORT_MAX / 2);
+    (void)fprintf(stderr, "\r\x1b[K%s", buf_cstr(&line));
+    (void)fflush(stderr);
+    follow->is_live_shown = 1;
+}
+
+/* ---- events ---- */
+
+static void on_event(void *arg, const struct json *event)
+{
+    struct follow *follow = arg;
+    CLEANUP(buf_release) struct buf out = { .max = OUT_BYTES_MAX };
+    const struct timeline_style style = { .has_color = follow->term.has_color,
+                                          .width = follow->term.width };
+    size_t marks = follow->timeline.marks_n;
+
+    if (follow->is_lost)
+        (void)command_fail(EXIT_GOOD, "the server is back");
+    follow->is_lost = 0;
+    timeline_add(&follow->timeline, event);
+    timeline_put_ended(&out, &follow->timeline, event, &style);
+    timeline_put_marks(&out, &follow->timeline, marks, &style);
+    if (out.len == 0)
+        return;
+    clear_live(follow);
+    term_put(&follow->term, &out);
+}
+
+static void on_lost(void *arg)
+{
+    struct follow *follow = arg;
+
+    clear_live(follow);
+    follow->is_lost = 1;
+    (void)command_fail(EXIT_GOOD,
+                       "the server is gone; looking for it for %d seconds. The session goes on "
+                       "when it is back.",
+                       PATIENCE_MS / 1000);
+}
+
+static int detach(struct follow *follow)
+{
+    clear_live(follow);
+    return command_fail(EXIT_INTERRUPTED, "detached; the session goes on: pawl show %s",
+                        follow->session);
+}
+
+/* ---- the end ---- */
+
+static int is_end(struct slice status)
+{
+    return slice_is(status, "COMPLETED") || slice_is(status, "FAILED") ||
+           slice_is(status, "CANCELLED");
+}
+
+static int print_end(struct follow *follow, const struct json *session, int is_json)
+{
+    CLEANUP(buf_release) struct buf end = { .max = OUT_BYTES_MAX };
+    CLEANUP(buf_release) struct buf out = { .max = OUT_BYTES_MAX };
+    struct slice output = json_str(json_get(session, "output"));
+    int is_completed = slice_is(json_str(json_get(session, "status")), "COMPLETED");
+    struct err err = { 0 };
+
+    clear_live(follow);
+    show_put_end(&end, session, follow->term.has_color);
+    term_put(&follow->term, &end);
+    if (is_json) {
+        if (json_write(&out, session, &err))
+            return command_fail(EXIT_FAILED, "%s", err.msg);
+    } else if (output.ptr && isatty(fileno(stdout))) {
+        utf8_put_visible(&out, output, 1); /* no escape sequence of a model steers a terminal */
+    } else if (output.ptr) {
+        buf_put(&out, output);
+    }
+    if (out.len > 0)
+        (void)printf("%s\n", buf_cstr(&out));
+    return is_completed ? EXIT_GOOD : EXIT_FAILED;
+}
+
+/* Asks for the session over a restart, too: it may die between the last event and this. */
+static int get_session(struct follow *follow, struct answer *ret_answer)
+{
+    CLEANUP(buf_release) struct buf path = { .max = 1024 };
+    struct answer answer = { 0 };
+    struct err err = { 0 };
+
+    buf_putf(&path, "/v1/sessions/%s", follow->session);
+    const struct client_request request = { .method = "GET", .path = buf_cstr(&path) };
+
+    if (client_call_patiently(&follow->client, &request, PATIENCE_MS, on_lost, follow, &answer,
+                              &err))
+        return client_fail(&follow->client, &err);
+    if (answer.status != 200) {
+        int status = command_fail(EXIT_FAILED, "%s", answer.problem);
+
+        answer_release(&answer);
+        return status;
+    }
+    *ret_answer = answer;
+    return EXIT_GOOD;
+}
+
+static int follow_session(struct follow *follow, int is_json)
+{
+    struct journal journal = { .session = follow->session,
+                               .wait_s = WAIT_S,
+                               .patience_ms = PATIENCE_MS,
+                               .on_lost = on_lost,
+                               .arg = follow };
+
+    if (follow->term.is_tty)
+        loop_timer_start(follow->client.loop, &follow->live, LIVE_MS, on_live, follow);
+    for (;;) {
+        CLEANUP(answer_release) struct answer answer = { 0 };
+        int has_more = 0;
+        size_t n = 0;
+        int status = journal_read(&follow->client, &journal, on_event, follow, &n, &has_more);
+
+        if (status == EXIT_GOOD && follow->timeline.is_ended && !has_more)
+            status = get_session(follow, &answer);
+        if (status == EXIT_INTERRUPTED)
+            return detach(follow);
+        if (status != EXIT_GOOD)
+            return status;
+        /* Its turn may have been followed by another at once: then it goes on. */
+        if (is_end(json_str(json_get(answer.json, "status"))))
+            return print_end(follow, answer.json, is_json);
+    }
+}
+
+/* ---- the beginning ---- */
+
+static int put_metadata(const struct args *args, struct buf *body)
+{
+    const char *pair;
+    unsigned at = 0;
+
+    if (!args_has(args, "metadata"))
+        return EXIT_GOOD;
+    json_key(body, "metadata");
+    json_begin(body, '{');
+    while ((pair = args_next(args, "metadata", &at))) {
+        const char *equals = strchr(pair, '=');
+        CLEANUP(buf_release) struct buf name = { .max = BODY_BYTES_MAX };
+
+        if (!equals || equals == pair)
+            return command_fail(EXIT_USAGE, "--metadata takes NAME=VALUE, not '%s'", pair);
+        buf_put(&name, (struct slice){ pair, (size_t)(equals - pair) });
+        json_key(body, buf_cstr(&name));
+        json_put_str(body, slice_of(equals + 1));
+    }
+    json_end(body, '}');
+    return EXIT_GOOD;
+}
+
+static int put_context(const struct args *args, struct buf *body)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    const char *context = args_value(args, "context", NULL);
+    struct err err = { 0 };
+
+    if (!context)
+        return EXIT_GOOD;
+    if (json_read(&root, slice_of(context), BODY_BYTES_MAX, &err))
+        return command_fail(EXIT_USAGE, "--context is no JSON: %s", err.msg);
+    if (json_kind(root) != JSON_KIND_OBJECT)
+        return command_fail(EXIT_USAGE, "--context takes an object, as in '{\"customer\":\"7\"}'");
+    json_key(body, "context");
+    json_put_raw(body, slice_of(context));
+    return EXIT_GOOD;
+}
+
+static int put_body(const struct args *args, struct buf *body)
+{
+    for (unsigned i = 0; i < args->words_n; i++) {
+        if (!utf8_is_valid(slice_of(args->words[i])))
+            return command_fail(EXIT_USAGE, "the %s is not UTF-8", i ? "input" : "agent");
+    }
+    json_begin(body, '{');
+    json_key(body, "agent");
+    json_put_str(body, slice_of(args->words[0]));
+    json_key(body, "input");
+    json_put_str(body, slice_of(args->words[1]));
+    int status = put_context(args, body);
+
+    if (status == EXIT_GOOD)
+        status = put_metadata(args, body);
+    json_end(body, '}');
+    return status;
+}
+
+static int is_lost_answer(enum err_code code, const struct answer *answer)
+{
+    return code == ERR_TIMEOUT || (code == ERR_NONE && answer->status == 503);
+}
+
+static int create(struct follow *follow, const struct client_request *request,
+                  struct answer *ret_answer)
+{
+    struct answer answer = { 0 };
+    struct err err = { 0 };
+    enum err_code code = client_call(&follow->client, request, &answer, &err);
+
+    /* Nobody there at all is no restart: that is said at once. */
+    if (is_lost_answer(code, &answer)) {
+        answer_release(&answer);
+        err = (struct err){ 0 };
+        code = client_call_patiently(&follow->client, request, PATIENCE_MS, on_lost, follow,
+                                     &answer, &err);
+    }
+    if (code)
+        return client_fail(&follow->client, &err);
+    if (answer.status != 201 || !json_str(json_get(answer.json, "id")).ptr) {
+        int status = command_fail(EXIT_FAILED, "%s", answer.problem);
+
+        answer_release(&answer);
+        return status;
+    }
+    *ret_answer = answer;
+    return EXIT_GOOD;
+}
+
+static int start_and_follow(struct follow *follow, const struct args *args)
+{
+    CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
+    CLEANUP(answer_release) struct answer answer = { 0 };
+    struct random random;
+    int status = put_body(args, &body);
+
+    if (status != EXIT_GOOD)
+        return status;
+    random_seed_from_kernel(&random);
+    struct id key = id_make("run_", loop_wall_ms(follow->client.loop), &random);
+    const struct client_request request = {
+        .method = "POST",
+        .path = "/v1/sessions",
+        .body = buf_slice(&body),
+        .idempotency_key = args_value(args, "key", key.text),
+    };
+
+    client_catch_interrupt(&follow->client);
+    status = create(follow, &request, &answer);
+    if (status == EXIT_INTERRUPTED)
+        return command_fail(status, "interrupted; 'pawl ps' says whether the session began");
+    if (status != EXIT_GOOD)
+        return status;
+    CLEANUP(buf_release) struct buf id = { .max = 256 };
+
+    buf_put(&id, json_str(json_get(answer.json, "id")));
+    follow->session = buf_cstr(&id);
+    (void)fprintf(stderr, "session %s\n", follow->session);
+    return follow_session(follow, args_has(args, "json"));
+}
+
+static int run(const struct args *args)
+{
+    struct follow follow = { .term = term_of(stderr, args) };
+    struct err err = { 0 };
+
+    if (client_open(&follow.client, args, &err))
+        return command_fail(EXIT_FAILED, "%s", err.msg);
+    timeline_init(&follow.timeline);
+    int status = start_and_follow(&follow, args);
+
+    loop_timer_stop(follow.client.loop, &follow.live);
+    timeline_release(&follow.timeline);
+    client_close(&follow.client);
+    return status;
+}
+
+static const struct option options[] = {
+    { "context", 0, "JSON", "an object for the agent's instructions: {{context.NAME}}", 0 },
+    { "metadata", 'm', "NAME=VALUE", "to find the session by; may be repeated", 1 },
+    { "key", 0, "KEY", "Idempotency-Key: the same again follows the same session", 0 },
+    OPTION_JSON("at the end the session, as the API gives it"),
+    OPTION_SERVER,
+    OPTION_NO_COLOR,
+    OPTIONS_END,
+};
+
+const struct command command_run = {
+    .name = "run",
+    .words = "AGENT INPUT",
+    .summary = "Starts a session and follows it to its end",
+    .help = "The progress goes to standard error, the output to standard output. Exits with 0 if\n"
+            "the session completed, else with 1. Ctrl-C detaches: the session goes on in the\n"
+            "server. A server that goes away is looked for again for a minute.\n\n" SERVER_HELP,
+    .options = options,
+    .words_min = 2,
+    .words_max = 2,
+    .run = run,
+};
