@@ -121,17 +121,13 @@ static struct slice usage_json(struct tick *tick, const struct usage *usage)
 static void put_wire(struct tick *tick, const struct model_result *result, size_t taken,
                      struct buf *wire)
 {
+    struct slice text =
+        tick_text(tick, "Not run: at most %d tool calls at a time. Ask for it again.",
+                  SESSION_CALLS_MAX);
+
     buf_put(wire, result->wire);
-    for (size_t i = taken; i < result->calls_n; i++) {
-        buf_puts(wire, ",");
-        engine_format(tick->live)
-            ->put_tool_result(wire, result->calls[i].id,
-                              tick_text(tick,
-                                        "Not run: at most %d tool calls at a time. Ask for it "
-                                        "again.",
-                                        SESSION_CALLS_MAX),
-                              1);
-    }
+    for (size_t i = taken; i < result->calls_n; i++)
+        engine_format(tick->live)->put_tool_result(wire, result->calls[i].id, text, 1);
 }
 
 /* What it cost: by its usage, or where the provider did not say, all that was reserved. */

@@ -55,8 +55,6 @@ static struct slice answers_of_closed(struct tick *tick, const char *reason)
                               call->phase == CALL_RECONCILE || call->phase == CALL_PERSON)
                 ? tick_text(tick, "It is not known whether this happened: %s.", reason)
                 : tick_text(tick, "No result: %s.", reason);
-        if (wire.len > 0)
-            buf_puts(&wire, ",");
         format->put_tool_result(&wire, slice_of(info->id), text, 1);
     }
     return wire.len > 0 ? arena_slice(tick->arena, buf_slice(&wire)) : (struct slice){ 0 };
