@@ -162,7 +162,7 @@ void live_free(struct live *live)
     (void)map_remove(engine->lives, id_slice(&live->id));
     (void)err_set(&err, ERR_TIMEOUT, "the server stopped before this was done");
     if (live->tick)
-        tick_free(live->tick); /* gives its inputs back */
+        tick_free(TAKE(live->tick)); /* gives its inputs back */
     end_inputs(live, &err, 0);
     free(live->load);
     while (live->calls) {
