@@ -37,6 +37,19 @@ static void draw_key(void)
     random_bytes(&key, sizeof(key));
 }
 
+static uint64_t fixed;
+
+static void fix_key(void)
+{
+    memcpy(&key, &fixed, sizeof(fixed));
+}
+
+void hash_fix_key(uint64_t seed)
+{
+    fixed = seed;
+    ASSERT(pthread_once(&key_once, fix_key) == 0);
+}
+
 uint64_t hash_bytes(struct slice bytes)
 {
     ASSERT(pthread_once(&key_once, draw_key) == 0);

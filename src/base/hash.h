@@ -18,6 +18,9 @@ const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash); 
 /* 64 bits of SipHash-2-4 under a key drawn at start: safe for keys chosen by outsiders. */
 uint64_t hash_bytes(struct slice bytes);
 
+/* For a simulation that must replay exactly; before the first hash, or it does nothing. */
+void hash_fix_key(uint64_t seed);
+
 /* FNV-1a, the same in every process and version: for values that are stored. */
 uint64_t hash_stable(struct slice bytes);
 
