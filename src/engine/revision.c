@@ -29,7 +29,6 @@ static enum err_code read_tools(struct revision *revision, const struct model_fo
     const struct json *tools = json_get(revision->root, "tools");
     size_t n = json_count(tools);
     struct model_tool *shown = xcalloc(n + 1, sizeof(*shown));
-    CLEANUP(buf_release) struct buf schemas = { .max = REVISION_BYTES_MAX };
 
     revision->tools = xcalloc(n + 1, sizeof(*revision->tools));
     revision->tools_n = n;

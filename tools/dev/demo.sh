@@ -76,15 +76,26 @@ demo_first_line() {
     fi
 }
 
-# What the journal says of the whole: each call has one result, whatever happened in between.
+# Reads the journal, a JSON object a line: a call that was answered must never be begun again, and
+# no call may have two results. Prints the counts, or what was done twice.
+demo_audit() {
+    awk '
+        function call_of(line) { match(line, /"call":[0-9]+/); return substr(line, RSTART + 7, RLENGTH - 7) }
+        { match($0, /"kind":"[a-z_]+"/); kind = substr($0, RSTART + 8, RLENGTH - 9); call = call_of($0) }
+        kind == "interrupted" { lost++ }
+        kind == "model_started" && (call in answered) { twice = twice " model call " call " was asked again;" }
+        kind == "model_answered" { if (answered[call]++) twice = twice " model call " call " has two answers;"; answers++ }
+        kind == "tool_finished" { if (finished[call]++) twice = twice " tool call " call " has two results;"; results++ }
+        END {
+            printf "%d model answers and %d tool results are recorded; %d attempt%s died with the server and %s run again\n",
+                answers, results, lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were"
+            print twice == "" ? "nothing that had its result was done again" : "DONE TWICE:" twice
+            exit twice != ""
+        }'
+}
+
 demo_summary() {
-    local twice
-    twice=$(demo_journal | grep '"kind":"tool_finished"' | grep -o '"call":[0-9]*' | sort | uniq -d)
-    echo "model answers recorded: $(demo_count model_answered)," \
-        "tool results recorded: $(demo_count tool_finished)," \
-        "attempts lost with the server and run again: $(demo_count interrupted)"
-    [ -z "$twice" ] || demo_fail "these calls have two results: $twice"
-    echo "no call has two results; no answer of the model was asked for twice"
+    demo_journal | demo_audit || demo_fail "something was done twice"
     build/pawl verify -c examples/disk/pawl.yaml || demo_fail "the journal does not verify"
 }
 
