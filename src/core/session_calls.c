@@ -88,6 +88,7 @@ static void call_dispatch(struct step *step, struct session_call *call)
 void call_open(struct step *step, const struct call_decl *decl, uint32_t number)
 {
     struct session_call *call = step->state->calls;
+    int has_budget = decl->type == CALL_CHILD;
 
     while (call->phase != CALL_FREE)
         call++;
@@ -104,7 +105,7 @@ void call_open(struct step *step, const struct call_decl *decl, uint32_t number)
                                    .since_ms = step->event->at_ms,
                                    .due_ms = decl->due_ms,
                                    .signal_hash = decl->signal_hash,
-                                   .reserved = decl->reserved };
+                                   .reserved = has_budget ? decl->reserved : (struct spend){ 0 } };
 }
 
 void call_start(struct step *step, struct session_call *call)

@@ -1,3 +1,7 @@
+/*
+ * gen.c - random events. Numbers are drawn in statements of their own where their order would
+ * otherwise be the compiler's choice: a seed gives the same events everywhere.
+ */
 #include "unit/gen.h"
 
 static const int64_t time_max = (int64_t)1 << 53;
@@ -16,7 +20,8 @@ int gen_chance(struct random *random, unsigned percent)
 /* Every size of number is as likely as any other, and the ends of the range turn up often. */
 static int64_t amount(struct random *random, int64_t max)
 {
-    int64_t value = (int64_t)(random_u64(random) >> (1 + gen_below(random, 63)));
+    unsigned shift = 1 + gen_below(random, 63);
+    int64_t value = (int64_t)(random_u64(random) >> shift);
 
     if (gen_chance(random, 10))
         return 0;
@@ -25,7 +30,9 @@ static int64_t amount(struct random *random, int64_t max)
 
 static struct spend any_spend(struct random *random)
 {
-    return (struct spend){ amount(random, spend_max), amount(random, spend_max) };
+    int64_t tokens = amount(random, spend_max);
+
+    return (struct spend){ tokens, amount(random, spend_max) };
 }
 
 static uint32_t any_u32(struct random *random)
@@ -161,7 +168,9 @@ struct session_event gen_sane(struct random *random, enum event_kind kind)
 
 static struct spend small_spend(struct random *random)
 {
-    return (struct spend){ gen_below(random, 200), gen_below(random, 2000) };
+    unsigned tokens = gen_below(random, 200);
+
+    return (struct spend){ tokens, gen_below(random, 2000) };
 }
 
 /* Soon, at times never, at times long ago. */
@@ -169,7 +178,9 @@ static int64_t soon(struct random *random, int64_t now_ms)
 {
     if (gen_chance(random, 15))
         return 0;
-    return now_ms + gen_below(random, 500) - (gen_chance(random, 10) ? 400 : 0);
+    if (gen_chance(random, 10))
+        now_ms -= 400;
+    return now_ms + gen_below(random, 500);
 }
 
 static struct call_decl likely_decl(struct random *random, int64_t now_ms)
@@ -259,10 +270,38 @@ static const enum event_kind call_kinds[] = {
     EV_INPUT_ANSWERED, EV_CHILD_ENDED, EV_INTERRUPTED,   EV_APPROVAL_EXPIRED,
 };
 
+/* What usually comes next for a call in its phase. */
+static enum event_kind fitting_kind(struct random *random, const struct session_call *call)
+{
+    static const enum event_kind running[] = { EV_TOOL_FINISHED, EV_TOOL_FAILED, EV_INTERRUPTED };
+
+    switch ((enum call_phase)call->phase) {
+    case CALL_APPROVAL: return EV_APPROVAL_DECIDED;
+    case CALL_RUNNING:
+        return call->is_once ? EV_TOOL_SENT : running[gen_below(random, ARRAY_LEN(running))];
+    case CALL_SENT: return call->is_once ? EV_TOOL_IN_DOUBT : EV_TOOL_FAILED;
+    case CALL_DOUBT:
+    case CALL_RECONCILE:
+    case CALL_PERSON: return EV_TOOL_RECONCILED;
+    case CALL_WAITING: return call->type == CALL_CHILD ? EV_CHILD_ENDED : EV_INPUT_ANSWERED;
+    case CALL_FREE:
+    case CALL_REFUSED:
+    case CALL_EXPIRED:
+    case CALL_HELD:
+    case CALL_OVERDUE:
+    case CALL_BACKOFF:
+    case CALL_ANSWERED:
+    case CALL_PHASE_COUNT: break;
+    }
+    return EV_TOOL_FINISHED;
+}
+
 static void likely_call(struct random *random, const struct session_call *call,
                         struct session_event *event, int64_t now_ms)
 {
     event->kind = call_kinds[gen_below(random, ARRAY_LEN(call_kinds))];
+    if (gen_chance(random, 50))
+        event->kind = fitting_kind(random, call);
     event->call = call->number;
     event->attempt = call->attempt;
     if (event->kind == EV_TOOL_SENT) {
@@ -311,7 +350,8 @@ static void likely_due(struct random *random, const struct session_state *state,
 }
 
 /* What people and programs do from outside, whatever the state is. */
-static void likely_outside(struct random *random, struct session_event *event)
+static void likely_outside(struct random *random, const struct session_state *state,
+                           struct session_event *event)
 {
     static const enum event_kind kinds[] = {
         EV_MESSAGE,   EV_MESSAGE,        EV_MESSAGE,         EV_MESSAGE,    EV_SIGNAL,
@@ -321,6 +361,10 @@ static void likely_outside(struct random *random, struct session_event *event)
     };
 
     event->kind = kinds[gen_below(random, ARRAY_LEN(kinds))];
+    if (state->is_paused && gen_chance(random, 50))
+        event->kind = EV_RESUMED;
+    if (state->mode == SESSION_CANCELLED && gen_chance(random, 20))
+        event->kind = EV_FORKED; /* or nothing would ever happen again */
     if (event->kind == EV_SIGNAL)
         event->signal.name_hash = gen_below(random, 3);
     if (event->kind == EV_BUDGET_CHANGED) {
@@ -369,8 +413,8 @@ struct session_event gen_likely(struct random *random, const struct session_stat
         likely_due(random, state, &due, &event, now_ms);
     } else if (gen_chance(random, 20) && session_timer(state, now_ms, &event)) {
         /* as it is */
-    } else if (gen_chance(random, 12)) {
-        likely_outside(random, &event);
+    } else if (gen_chance(random, session_is_ended(state) ? 70 : 12)) {
+        likely_outside(random, state, &event);
     } else if (gen_chance(random, 5)) {
         likely_usage(random, state, &event);
     } else if (call && gen_chance(random, state->model.phase == MODEL_NONE ? 90 : 30)) {
@@ -392,7 +436,7 @@ struct session_event gen_likely(struct random *random, const struct session_stat
 void gen_spoil(struct random *random, struct session_event *event)
 {
     struct session_event any = gen_sane(random, (enum event_kind)gen_below(random, EV_KIND_COUNT));
-    unsigned char *bytes = (unsigned char *)event;
+    size_t at = sizeof(*event) / 64 + gen_below(random, sizeof(*event) * 63 / 64);
 
     switch (gen_below(random, 6)) {
     case 0: event->seq += gen_below(random, 3) - 1; break;
@@ -406,8 +450,7 @@ void gen_spoil(struct random *random, struct session_event *event)
         break;
     case 4: event->call = any.call; break;
     default: /* any byte behind the head */
-        bytes[sizeof(*event) / 64 + gen_below(random, sizeof(*event) * 63 / 64)] =
-            (unsigned char)gen_below(random, 256);
+        ((unsigned char *)event)[at] = (unsigned char)gen_below(random, 256);
         break;
     }
 }
