@@ -51,6 +51,8 @@ static void unsee(struct session_state *state)
         return;
     state->unread += state->model.missed;
     state->unread_seq = state->model.missed_seq; /* older than any that is unread */
+    state->model.missed = 0;
+    state->model.missed_seq = 0;
 }
 
 /* The messages so far go out with this attempt, but not with the earlier ones, which may still win.

@@ -56,6 +56,20 @@ static int orphan_is_valid(const struct session_call *call)
            call->phase == CALL_PERSON || (call->phase == CALL_WAITING && call->type == CALL_CHILD);
 }
 
+/* A sleep has a time, or it would never end; a child has none, it ends by itself. */
+static int waiting_is_valid(const struct session_call *call)
+{
+    switch ((enum call_type)call->type) {
+    case CALL_SLEEP: return call->due_ms > 0;
+    case CALL_CHILD: return call->due_ms == 0;
+    case CALL_QUESTION:
+    case CALL_SIGNAL: return 1;
+    case CALL_TOOL:
+    case CALL_TYPE_COUNT: break;
+    }
+    return 0;
+}
+
 /* Which type of call can be in a phase, and what the phase needs. */
 static int phase_is_valid(const struct session_state *state, const struct session_call *call)
 {
@@ -66,7 +80,9 @@ static int phase_is_valid(const struct session_state *state, const struct sessio
     case CALL_REFUSED: return 1;
     case CALL_APPROVAL:
     case CALL_EXPIRED: return call->approvals_needed > 0 && (is_tool || call->type == CALL_CHILD);
-    case CALL_HELD: return state->is_paused || state->mode == SESSION_ENDING;
+    case CALL_HELD:
+        return state->mode == SESSION_ENDING ||
+               (state->is_paused && call->type != CALL_SLEEP && call->type != CALL_SIGNAL);
     case CALL_RUNNING: return is_tool && !(state->is_paused && call->is_once);
     case CALL_SENT:
     case CALL_OVERDUE: return is_tool;
@@ -74,7 +90,7 @@ static int phase_is_valid(const struct session_state *state, const struct sessio
     case CALL_DOUBT: return is_tool && call->is_once && call->due_ms > 0;
     case CALL_RECONCILE:
     case CALL_PERSON: return is_tool && call->is_once;
-    case CALL_WAITING:
+    case CALL_WAITING: return waiting_is_valid(call);
     case CALL_ANSWERED: return !is_tool;
     case CALL_PHASE_COUNT: break;
     }
