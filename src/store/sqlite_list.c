@@ -35,21 +35,20 @@ static uint32_t end_statuses(void)
 }
 
 /*
- * With a million sessions, a thousand of them failed and a thousand under way, the first page of
- * the failed took 0.1 ms by session_ended and 0.6 s by session_tenant; the open ones likewise.
- * Several statuses in one index must be sorted, which is worth it while they are rare; of the
- * completed, which are not, a page is soon found by going back through all.
+ * Measured with a million sessions, nine of ten completed, a thousand failed, none cancelled and a
+ * hundred thousand asleep. A page of the failed: 0.3 ms by session_ended, 20 ms by session_tenant;
+ * of the cancelled: 0.01 and 320 ms; of the few running ones: 5 ms by session_open, 15 ms. Several
+ * statuses of an end in one list would have to be sorted, 10 us a session: they go back through all
+ * instead, as a search for text (1.6 s until it has seen the whole million) or metadata (0.7 s)
+ * does.
  */
 static const char *index_for(const struct store_filter *filter)
 {
-    uint32_t statuses = filter->statuses;
+    uint32_t ended = filter->statuses & end_statuses();
 
-    if (statuses != 0 && (statuses & end_statuses()) == 0)
+    if (filter->statuses != 0 && ended == 0)
         return "session_open";
-    if (statuses == 1u << STATUS_COMPLETED)
-        return "session_ended";
-    if (statuses != 0 && (statuses & ~end_statuses()) == 0 &&
-        (statuses & 1u << STATUS_COMPLETED) == 0)
+    if (ended != 0 && ended == filter->statuses && (ended & (ended - 1)) == 0) /* one of them */
         return "session_ended";
     return filter->agent.len ? "session_agent" : "session_tenant";
 }

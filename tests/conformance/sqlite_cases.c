@@ -381,6 +381,38 @@ static void two_writers_keep_their_versions_apart(void **state)
     help_free(other);
 }
 
+static struct store_op start_worker(struct help *h)
+{
+    struct store_op op = { .kind = STORE_WORKER_START, .worker.name = SLICE_LIT("host:1") };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    return op;
+}
+
+static void a_start_in_another_process_fences_this_one(void **state)
+{
+    struct help *h = *state;
+    struct help *other = help_new("sqlite:");
+    struct store_session row;
+    struct store_op worker;
+    struct tick t;
+
+    help_open(h, STORE_OPEN_READ_WRITE);
+    (void)snprintf(other->url, sizeof(other->url), "%s", h->url);
+    help_open(other, STORE_OPEN_READ_WRITE);
+    row = help_session(h, "a");
+    worker = start_worker(h);
+    row.owner = worker.worker.id;
+    row.epoch = worker.worker.epoch;
+    help_next(h, &t, &row, 1);
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    row = t.op.commit.row;
+    assert_true(start_worker(other).worker.epoch > row.epoch);
+    help_next(h, &t, &row, 1);
+    assert_int_equal(help_run(h, &t.op), ERR_CONFLICT);
+    help_free(other);
+}
+
 /* ---- what fails alone ---- */
 
 enum { CROWD = 40 };
@@ -614,6 +646,7 @@ int main(void)
         CASE(a_closed_store_can_be_read),
         CASE(a_write_to_what_is_only_read_is_a_bug),
         CASE(two_writers_keep_their_versions_apart),
+        CASE(a_start_in_another_process_fences_this_one),
         CASE(what_contradicts_the_file_fails_alone),
         CASE(a_row_that_cannot_be_is_corrupt),
         CASE(a_damaged_page_is_corrupt_and_not_a_crash),
