@@ -211,8 +211,10 @@ int main(int argc, char **argv)
     bench.body_bytes = argc > 4 ? strtoul(argv[4], NULL, 10) : 1400;
     bench.body = xcalloc(1, bench.body_bytes + 16);
     memset(bench.body, 'x', bench.body_bytes);
-    memcpy(bench.body, "{\"v\":1,\"t\":\"", 12);
-    memcpy(bench.body + bench.body_bytes - 2, "\"}", 2);
+    (void)snprintf(bench.body, bench.body_bytes, "{\"v\":1,\"t\":\"");
+    bench.body[strlen(bench.body)] = 'x';
+    bench.body[bench.body_bytes - 2] = '"';
+    bench.body[bench.body_bytes - 1] = '}';
     bench.places = xcalloc(sessions, sizeof(*bench.places));
     bench.places_n = sessions;
     random_seed(&bench.random, 1);

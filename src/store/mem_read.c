@@ -1,5 +1,4 @@
 /* mem_read.c - the store in memory: what only looks. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,14 +8,18 @@
 
 /* ---- filters ---- */
 
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
 /* Case counts for all but ASCII letters. */
 static int contains(struct slice text, struct slice part)
 {
     for (size_t at = 0; at + part.len <= text.len; at++) {
         size_t i = 0;
 
-        while (i < part.len &&
-               tolower((unsigned char)text.ptr[at + i]) == tolower((unsigned char)part.ptr[i]))
+        while (i < part.len && lower(text.ptr[at + i]) == lower(part.ptr[i]))
             i++;
         if (i == part.len)
             return 1;
@@ -235,10 +238,14 @@ static int is_scanned(const struct mem_store *m, const struct store_session *row
     return 1;
 }
 
+struct found {
+    const struct store_session *row;
+};
+
 static int by_time(const void *a, const void *b)
 {
-    const struct store_session *x = *(const struct store_session *const *)a;
-    const struct store_session *y = *(const struct store_session *const *)b;
+    const struct store_session *x = ((const struct found *)a)->row;
+    const struct store_session *y = ((const struct found *)b)->row;
 
     if (x->wake_at_ms != y->wake_at_ms)
         return x->wake_at_ms < y->wake_at_ms ? -1 : 1;
@@ -247,8 +254,7 @@ static int by_time(const void *a, const void *b)
 
 static void scan(const struct mem_store *m, struct store_scan *op)
 {
-    const struct store_session **found =
-        arena_alloc(m->scratch, (m->sessions_n + 1) * sizeof(*found));
+    struct found *found = arena_alloc(m->scratch, (m->sessions_n + 1) * sizeof(*found));
     struct store_session *rows = arena_alloc(m->scratch, op->limit * sizeof(*rows));
     size_t n = 0;
     size_t bytes = 0;
@@ -257,13 +263,13 @@ static void scan(const struct mem_store *m, struct store_scan *op)
         const struct store_session *row = &m->sessions[i]->row;
 
         if (is_scanned(m, row, op) && is_after(row, op))
-            found[n++] = row;
+            found[n++].row = row;
     }
     if (op->what == STORE_SCAN_TIMED)
-        qsort(found, n, sizeof(struct store_session *), by_time);
+        qsort(found, n, sizeof(*found), by_time);
     op->rows_n = 0;
     while (op->rows_n < n && op->rows_n < op->limit && bytes < STORE_PAGE_BYTES_MAX) {
-        rows[op->rows_n] = *found[op->rows_n];
+        rows[op->rows_n] = *found[op->rows_n].row;
         bytes += rows[op->rows_n].state.len + rows[op->rows_n].metadata.len;
         op->rows_n++;
     }

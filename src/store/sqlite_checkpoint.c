@@ -53,15 +53,14 @@ void sqlite_checkpointer_nudge(struct sqlite_checkpointer *c)
 
 enum err_code sqlite_checkpointer_wait(struct sqlite_checkpointer *c, struct err *err)
 {
-    struct err outcome = { 0 };
-
     (void)pthread_mutex_lock(&c->lock);
     uint64_t pass = ++c->asked_n;
 
     (void)pthread_cond_signal(&c->asked);
     while (c->passed_n < pass)
         (void)pthread_cond_wait(&c->passed, &c->lock);
-    outcome = c->outcome;
+    struct err outcome = c->outcome;
+
     (void)pthread_mutex_unlock(&c->lock);
     if (outcome.code)
         *err = outcome;

@@ -20,14 +20,14 @@ extern const struct sqlite_migrations sqlite_schema;
 
 /*
  * Whose file is it, and at which version? 0: nobody's yet. ERR_CORRUPT: not a database, another
- * program's, or of a newer schema than migrations->n. `path` is for the messages.
+ * program's, or of a newer schema than known->n. `path` is for the messages.
  */
-enum err_code sqlite_schema_version(sqlite3 *db, const struct sqlite_migrations *migrations,
+enum err_code sqlite_schema_version(sqlite3 *db, const struct sqlite_migrations *known,
                                     const char *path, unsigned *ret_version,
                                     struct err *err) MUST_CHECK;
 
-/* Brings the file to version migrations->n. */
-enum err_code sqlite_schema_migrate(sqlite3 *db, const struct sqlite_migrations *migrations,
+/* Brings the file to version known->n. */
+enum err_code sqlite_schema_migrate(sqlite3 *db, const struct sqlite_migrations *known,
                                     const char *path, int64_t now_ms, struct err *err) MUST_CHECK;
 
 /*

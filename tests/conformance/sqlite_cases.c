@@ -16,6 +16,7 @@
 
 static atomic_int is_disk_full;
 static atomic_int is_fsync_broken;
+static atomic_uint synced;
 
 static ssize_t write_at(int fd, const void *bytes, size_t n, off_t offset)
 {
@@ -36,13 +37,14 @@ static void watch_writes(void)
 }
 
 /* SQLite has no hook for these; the executable's come before libc's. */
-__attribute__((visibility("default"))) int fdatasync(int fd)
+__attribute__((visibility("default"))) int fdatasync(int fildes)
 {
     if (atomic_load(&is_fsync_broken)) {
         errno = EIO;
         return -1;
     }
-    return (int)syscall(SYS_fdatasync, fd);
+    atomic_fetch_add(&synced, 1);
+    return (int)syscall(SYS_fdatasync, fildes);
 }
 
 __attribute__((visibility("default"))) int fsync(int fd)
@@ -601,6 +603,73 @@ static void a_failed_fsync_ends_the_process(void **state)
     assert_int_equal(help_load(h, SLICE_LIT("ses_a"), 0).row.version, 1);
 }
 
+static void each_answer_comes_after_a_sync(void **state)
+{
+    struct help *h = *state;
+    struct store_session row;
+
+    help_open(h, STORE_OPEN_READ_WRITE);
+    row = help_session(h, "a");
+    for (int i = 0; i < 20; i++) {
+        unsigned before = atomic_load(&synced);
+        struct tick t;
+
+        help_next(h, &t, &row, 1);
+        assert_int_equal(help_run(h, &t.op), ERR_NONE);
+        assert_true(atomic_load(&synced) > before);
+        row = t.op.commit.row;
+    }
+}
+
+/* ---- all threads at once ---- */
+
+enum { ROUNDS = 20, PER_ROUND = 60 };
+
+/* Which reads follow which commits is open here; that they are sound is not. */
+static void submit_reads(struct help *h, struct store_op ops[4], const struct store_session *row)
+{
+    ops[0] = (struct store_op){ .kind = STORE_LOAD, .load = { .id = row->id, .with_texts = 1 } };
+    ops[1] =
+        (struct store_op){ .kind = STORE_EVENTS, .events = { .session = row->key, .limit = 100 } };
+    ops[2] = (struct store_op){ .kind = STORE_LIST, .list.limit = 20 };
+    ops[2].list.filter.tenant = SLICE_LIT("acme");
+    ops[2].list.filter.text = SLICE_LIT("TIME");
+    ops[3] = (struct store_op){ .kind = STORE_SCAN, .scan = { STORE_SCAN_LIVE, .limit = 100 } };
+    for (int i = 0; i < 4; i++)
+        help_submit(h, &ops[i]);
+}
+
+static void reads_and_writes_go_on_side_by_side(void **state)
+{
+    struct help *h = *state;
+    struct tick *ticks = xcalloc(PER_ROUND, sizeof(*ticks));
+    struct store_session rows[PER_ROUND];
+    struct store_op reads[PER_ROUND][4];
+
+    help_open(h, STORE_OPEN_READ_WRITE);
+    for (int i = 0; i < PER_ROUND; i++)
+        rows[i] = help_session(h, help_text(h, "%d", i).ptr);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < PER_ROUND; i++) {
+            help_next(h, &ticks[i], &rows[i], 2);
+            help_submit(h, &ticks[i].op);
+            submit_reads(h, reads[i], &rows[i]);
+        }
+        help_wait(h);
+        for (int i = 0; i < PER_ROUND; i++) {
+            assert_int_equal(ticks[i].op.err.code, ERR_NONE);
+            for (int k = 0; k < 4; k++)
+                assert_int_equal(reads[i][k].err.code, ERR_NONE);
+            assert_in_range(reads[i][0].load.row.version, round + 1, round + 2);
+            assert_in_range(reads[i][1].events.events_n, round * 2 + 1, round * 2 + 3);
+            assert_int_equal(reads[i][2].list.rows_n, 20);
+            assert_int_equal(reads[i][3].scan.rows_n, PER_ROUND);
+            rows[i] = ticks[i].op.commit.row;
+        }
+    }
+    free(ticks);
+}
+
 /* 300 MB in ticks of 1 MiB: the log is copied back while they go on. */
 static void the_log_does_not_grow_without_end(void **state)
 {
@@ -652,6 +721,8 @@ int main(void)
         CASE(a_damaged_page_is_corrupt_and_not_a_crash),
         CASE(a_full_disk_refuses_until_there_is_room),
         CASE(a_failed_fsync_ends_the_process),
+        CASE(each_answer_comes_after_a_sync),
+        CASE(reads_and_writes_go_on_side_by_side),
         CASE(the_log_does_not_grow_without_end),
     };
 

@@ -26,12 +26,13 @@ struct ack {
 
 static struct slice body_of(struct arena *arena, int64_t key, uint32_t seq)
 {
-    size_t len = (size_t)((uint64_t)key * 7919 + seq * 104729) % BODY_MAX + 40;
+    size_t len = (size_t)((uint64_t)key * 7919 + (uint64_t)seq * 104729) % BODY_MAX + 40;
     char *text = arena_alloc(arena, len + 1);
     int head = snprintf(text, len, "{\"v\":1,\"key\":%" PRId64 ",\"seq\":%u,\"x\":\"", key, seq);
 
-    memset(text + head, 'x', len - (size_t)head - 2);
-    memcpy(text + len - 2, "\"}", 2);
+    memset(text + head, 'x', len - (size_t)head);
+    text[len - 2] = '"';
+    text[len - 1] = '}';
     return (struct slice){ text, len };
 }
 

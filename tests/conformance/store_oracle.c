@@ -254,7 +254,8 @@ static void do_create(void)
     row->tenant = text("t", below(2));
     row->agent = text("agent", below(2));
     row->revision = text("rev", below(3));
-    row->parent = percent(80) ? (struct slice){ 0 } : text("ses_", below(SESSIONS_MAX));
+    if (percent(20))
+        row->parent = text("ses_", below(SESSIONS_MAX));
     row->created_at_ms = oracle.now_ms;
     row->seq = 1 + below(4);
     random_events(&tick, 0, row->seq);

@@ -386,7 +386,7 @@ static void a_start_fences_what_is_submitted_after_it(void **state)
 
 static void a_worker_silent_for_a_day_is_forgotten(void **state)
 {
-    const int64_t day_ms = 24 * 3600 * 1000;
+    const int64_t day_ms = 86400000;
     struct help *h = *state;
     struct store_session row = help_session(h, "a");
     struct store_op silent = start_worker(h, "host:1", 1000);
