@@ -9,8 +9,8 @@
 #include "base/utf8.h"
 
 static const struct command *const commands[] = {
-    &command_init, &command_check, &command_serve,  &command_run,
-    &command_ps,   &command_show,  &command_events, &command_version,
+    &command_init, &command_check,  &command_serve,  &command_run,     &command_ps,
+    &command_show, &command_events, &command_verify, &command_version,
 };
 
 static const char exit_codes_text[] =

@@ -1,0 +1,213 @@
+/*
+ * verify.c - `pawl verify`: every journal folded again, and compared with what is stored.
+ *
+ * Reads only, beside a running server if there is one: a row is of one moment, and its journal is
+ * read up to that moment. What is written meanwhile is found by the next one.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "cli/known.h"
+#include "cli/text.h"
+#include "engine/verify.h"
+
+enum { SCAN_LIMIT = 200 };
+
+struct check {
+    struct loop *loop;
+    struct store *store;
+    struct store_op scan;
+    struct store_op events;
+    struct verify *rows; /* of the page */
+    char (*ids)[64];
+    size_t rows_n;
+    size_t at; /* the one whose journal is read */
+    int has_more;
+    int64_t last_key;
+    uint64_t sessions, events_n, faults;
+    int status;
+};
+
+static void scan_next(struct check *check);
+static void events_next(struct check *check, uint32_t after);
+
+static void on_fault(void *arg, uint32_t seq, const char *text)
+{
+    struct check *check = arg;
+    CLEANUP(buf_release) struct buf visible = { .max = 64 * 1024 };
+
+    check->faults++;
+    utf8_put_visible(&visible, slice_of(text), 0);
+    if (seq)
+        (void)printf("%s: event %" PRIu32 ": %s\n", check->ids[check->at], seq, buf_cstr(&visible));
+    else
+        (void)printf("%s: %s\n", check->ids[check->at], buf_cstr(&visible));
+}
+
+static void stop(struct check *check, const struct err *err)
+{
+    if (err)
+        check->status = command_fail(EXIT_CANNOT_RUN, "the store cannot be read: %s", err->msg);
+    loop_stop(check->loop);
+}
+
+static void next_session(struct check *check)
+{
+    if (check->at < check->rows_n)
+        events_next(check, 0);
+    else if (check->has_more)
+        scan_next(check);
+    else
+        stop(check, NULL);
+}
+
+static void on_events(struct store_op *op, void *arg)
+{
+    struct check *check = arg;
+    struct verify *verify = &check->rows[check->at];
+    const struct store_events *page = &op->events;
+
+    if (op->err.code == ERR_CORRUPT) { /* of this session alone: the others can still be read */
+        on_fault(check, 0, op->err.msg);
+        check->at++;
+        next_session(check);
+        return;
+    }
+    if (op->err.code) {
+        stop(check, &op->err);
+        return;
+    }
+    for (size_t i = 0; i < page->events_n; i++)
+        verify_event(verify, &page->events[i]);
+    check->events_n += page->events_n;
+    if (page->has_more && page->events_n > 0) {
+        events_next(check, page->events[page->events_n - 1].seq);
+        return;
+    }
+    verify_end(verify);
+    check->at++;
+    next_session(check);
+}
+
+static void events_next(struct check *check, uint32_t after)
+{
+    const struct store_session *row = &check->rows[check->at].row;
+
+    check->events = (struct store_op){ .kind = STORE_EVENTS,
+                                       .events = { .session = row->key,
+                                                   .after = after,
+                                                   .until = row->seq,
+                                                   .limit = STORE_PAGE_MAX,
+                                                   .what = STORE_EVENTS_BODIES },
+                                       .done = on_events,
+                                       .arg = check };
+    store_submit(check->store, &check->events);
+}
+
+static void on_scanned(struct store_op *op, void *arg)
+{
+    struct check *check = arg;
+
+    if (op->err.code) {
+        stop(check, &op->err);
+        return;
+    }
+    check->rows_n = op->scan.rows_n;
+    check->has_more = op->scan.has_more && op->scan.rows_n > 0;
+    for (check->at = 0; check->at < check->rows_n; check->at++) {
+        const struct store_session *row = &op->scan.rows[check->at];
+
+        (void)snprintf(check->ids[check->at], sizeof(check->ids[0]), "%.*s", (int)row->id.len,
+                       row->id.ptr);
+        check->last_key = row->key;
+        verify_begin(&check->rows[check->at], row, on_fault, check);
+    }
+    check->at = 0;
+    check->sessions += check->rows_n;
+    next_session(check);
+}
+
+static void scan_next(struct check *check)
+{
+    check->scan = (struct store_op){
+        .kind = STORE_SCAN,
+        .scan = { .what = STORE_SCAN_ALL, .after_key = check->last_key, .limit = SCAN_LIMIT },
+        .done = on_scanned,
+        .arg = check
+    };
+    store_submit(check->store, &check->scan);
+}
+
+static int report(const struct check *check)
+{
+    char sessions[TEXT_SHORT_MAX], events[TEXT_SHORT_MAX], faults[TEXT_SHORT_MAX];
+
+    (void)text_count(sessions, (int64_t)check->sessions);
+    (void)text_count(events, (int64_t)check->events_n);
+    if (check->faults == 0) {
+        (void)printf("%s session%s, %s events: all good\n", sessions,
+                     check->sessions == 1 ? "" : "s", events);
+        return EXIT_GOOD;
+    }
+    (void)printf("%s session%s, %s events: %s fault%s\n", sessions, check->sessions == 1 ? "" : "s",
+                 events, text_count(faults, (int64_t)check->faults), check->faults == 1 ? "" : "s");
+    return EXIT_FAILED;
+}
+
+static int verify_store(const char *url)
+{
+    struct check check = { .status = EXIT_GOOD };
+    struct err err = { 0 };
+
+    if (strncmp(url, "sqlite:", 7) != 0)
+        return command_fail(EXIT_USAGE, "there is nothing to verify in '%s': it is in memory", url);
+    if (loop_new(&check.loop, &err))
+        return command_fail(EXIT_CANNOT_RUN, "%s", err.msg);
+    if (store_open(&check.store, url, STORE_OPEN_READ_ONLY, check.loop, &err)) {
+        loop_free(check.loop);
+        return command_fail(EXIT_CANNOT_RUN, "%s", err.msg);
+    }
+    check.rows = xcalloc(SCAN_LIMIT, sizeof(check.rows[0]));
+    check.ids = xcalloc(SCAN_LIMIT, sizeof(check.ids[0]));
+    scan_next(&check);
+    loop_run(check.loop);
+    store_close(check.store);
+    loop_free(check.loop);
+    free(check.rows);
+    free(check.ids);
+    return check.status == EXIT_GOOD ? report(&check) : check.status;
+}
+
+static int run(const struct args *args)
+{
+    const char *url = args_value(args, "store", NULL);
+    struct config *config = NULL;
+
+    if (url)
+        return verify_store(url);
+    int status = known_load(&config, args_value(args, "config", "pawl.yaml"));
+
+    if (status == EXIT_GOOD)
+        status = verify_store(config->store);
+    config_free(config);
+    return status;
+}
+
+static const struct option options[] = {
+    OPTION_CONFIG,
+    { "store", 0, "URL", "this store instead of the configuration's: sqlite:PATH", 0 },
+    OPTIONS_END,
+};
+
+const struct command command_verify = {
+    .name = "verify",
+    .words = "",
+    .summary = "Folds every journal again and compares it with the stored state",
+    .help = "Reads only, and may run beside a server. Prints a line for each fault and exits with\n"
+            "1 if there is one; with 5 if the store cannot be read.\n",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,146 @@
+#include "engine/verify.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/event_json.h"
+
+static void fault(struct verify *verify, uint32_t seq, const char *fmt, ...) PRINTF(3, 4);
+
+static void fault(struct verify *verify, uint32_t seq, const char *fmt, ...)
+{
+    char text[ERR_MSG_MAX + 128];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    verify->faults++;
+    verify->on_fault(verify->arg, seq, text);
+}
+
+/* The same, and the fold ends here. */
+static void break_off(struct verify *verify, uint32_t seq, const char *text)
+{
+    verify->is_broken = 1;
+    fault(verify, seq, "%s", text);
+}
+
+void verify_begin(struct verify *verify, const struct store_session *row, verify_fault_fn *on_fault,
+                  void *arg)
+{
+    struct session_state stored;
+    struct err err = { 0 };
+
+    *verify = (struct verify){ .row = *row, .on_fault = on_fault, .arg = arg };
+    if (session_decode(&stored, row->state, &err)) {
+        fault(verify, 0, "its stored state cannot be read: %s", err.msg);
+        return;
+    }
+    ASSERT(row->state.len <= sizeof(verify->blob)); /* it was decoded */
+    memcpy(verify->blob, row->state.ptr, row->state.len);
+    verify->blob_len = row->state.len;
+}
+
+static void note(struct verify *verify, const struct store_event *event)
+{
+    if (event->seq == 1)
+        verify->first_at_ms = event->at_ms;
+    if (event->kind == EV_CREATED || event->kind == EV_CONTEXT_CHANGED)
+        verify->context_seq = event->seq;
+    if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED) {
+        verify->end_seq = event->seq;
+        verify->end_at_ms = event->at_ms;
+    }
+}
+
+void verify_event(struct verify *verify, const struct store_event *event)
+{
+    struct session_commands commands;
+    struct session_event read;
+    struct err err = { 0 };
+    char text[ERR_MSG_MAX];
+
+    if (verify->is_broken)
+        return;
+    if (event->seq != verify->state.seq + 1) {
+        (void)snprintf(text, sizeof(text), "event %" PRIu32 " follows event %" PRIu32, event->seq,
+                       verify->state.seq);
+        break_off(verify, event->seq, text);
+        return;
+    }
+    if (event_read(&read, event->kind, event->body, &err)) {
+        break_off(verify, event->seq, err.msg);
+        return;
+    }
+    read.seq = event->seq;
+    read.at_ms = event->at_ms;
+    enum verdict verdict = session_step(&verify->state, &read, &commands);
+
+    if (verdict != VERDICT_MOVED) {
+        (void)snprintf(text, sizeof(text), "'%s' is %s by the state that its journal gives",
+                       event_kind_name(event->kind), verdict_name(verdict));
+        break_off(verify, event->seq, text);
+        return;
+    }
+    note(verify, event);
+}
+
+static void expect(struct verify *verify, const char *column, int64_t stored, int64_t folded)
+{
+    if (stored != folded)
+        fault(verify, 0, "%s is %" PRId64 " in its row and %" PRId64 " by its journal", column,
+              stored, folded);
+}
+
+static void check_columns(struct verify *verify)
+{
+    const struct store_session *row = &verify->row;
+    const struct session_state *state = &verify->state;
+    int is_live = session_is_live(state);
+
+    if (row->status != session_status(state))
+        fault(verify, 0, "status is %s in its row and %s by its journal",
+              session_status_name(row->status), session_status_name(session_status(state)));
+    expect(verify, "paused", row->is_paused, state->is_paused);
+    expect(verify, "live", row->is_live, is_live);
+    expect(verify, "wake_at", row->wake_at_ms, is_live ? 0 : session_wake_at_ms(state));
+    expect(verify, "turn", row->turn, state->turn);
+    expect(verify, "steps", row->steps, state->steps);
+    expect(verify, "tokens", row->spent.tokens, state->spent.tokens);
+    expect(verify, "nanousd", row->spent.nanousd, state->spent.nanousd);
+    expect(verify, "task_seq", row->task_seq, state->turn_seq);
+    expect(verify, "context_seq", row->context_seq, verify->context_seq);
+    expect(verify, "end_seq", row->end_seq, verify->end_seq);
+    expect(verify, "created_at", row->created_at_ms, verify->first_at_ms);
+    expect(verify, "ended_at", row->ended_at_ms, session_is_ended(state) ? verify->end_at_ms : 0);
+    if (row->owner != 0 && !session_is_in_flight(state))
+        fault(verify, 0, "it has an owner, and nothing of it is in flight");
+}
+
+void verify_end(struct verify *verify)
+{
+    unsigned char blob[SESSION_BLOB_MAX];
+    struct session_due due;
+
+    if (verify->is_broken)
+        return;
+    if (verify->state.seq != verify->row.seq) {
+        fault(verify, 0, "its journal ends at event %" PRIu32 ", its row at %" PRIu32,
+              verify->state.seq, verify->row.seq);
+        return;
+    }
+    if (verify->state.seq == 0) {
+        fault(verify, 0, "it has no events");
+        return;
+    }
+    if (session_due(&verify->state, &due))
+        fault(verify, 0, "its journal ends amid a tick: '%s' must follow",
+              event_kind_name(due.kind));
+    size_t len = session_encode(&verify->state, blob);
+
+    if (verify->blob_len > 0 && (len != verify->blob_len || memcmp(blob, verify->blob, len) != 0))
+        fault(verify, 0, "its stored state is not the one that its journal gives");
+    check_columns(verify);
+}
