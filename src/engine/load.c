@@ -328,7 +328,7 @@ static void on_history(struct store_op *op, void *arg)
         history_add(live, event->kind, event->wire);
         last = event->seq;
     }
-    if (op->events.events_n == STORE_PAGE_MAX && last < live->state.seq) {
+    if (op->events.has_more && op->events.events_n > 0) { /* a page has a size, too */
         load_history_page(load, last);
         return;
     }

@@ -91,7 +91,7 @@ static void on_page(struct store_op *op, void *arg)
         take_up(engine, &op->scan.rows[i]);
         recovery->after_key = op->scan.rows[i].key;
     }
-    if (op->scan.rows_n == PAGE) {
+    if (op->scan.has_more && op->scan.rows_n > 0) {
         next_page(recovery);
         return;
     }

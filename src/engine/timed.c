@@ -84,7 +84,7 @@ static void on_page(struct store_op *op, void *arg)
     }
     for (size_t i = 0; i < n; i++)
         timed_add(timed, op->scan.rows[i].id, op->scan.rows[i].wake_at_ms);
-    if (n < PAGE || op->scan.rows[n - 1].wake_at_ms > until_ms) {
+    if (!op->scan.has_more || n == 0 || op->scan.rows[n - 1].wake_at_ms > until_ms) {
         look_again(timed, LOOK_EVERY_MS);
         return;
     }
