@@ -105,8 +105,9 @@ static void put_model(struct writer *w, const struct session_model *model)
 
 size_t session_encode(const struct session_state *state, unsigned char blob[SESSION_BLOB_MAX])
 {
-    struct writer w = { blob, 0 };
+    struct writer w = { 0 };
 
+    w.at = blob;
     put(&w, BLOB_VERSION);
     put(&w, state->mode);
     put(&w, state->end);
