@@ -103,8 +103,8 @@ verb_demo() {
     local session status=0
     demo_keep=
     [ "${1:-}" != --keep ] || demo_keep=1
-    verb_build >&2 || die "the build failed"
     demo_first_line
+    verb_build >&2 || die "the build failed"
     demo_dir=$(mktemp -d)
     export PAWL_DEMO_STORE=$demo_dir/disk.db PAWL_DEMO_PORT PAWL_SERVER
     PAWL_DEMO_PORT=$(demo_port)
