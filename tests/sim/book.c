@@ -1,0 +1,347 @@
+/* book.c - the sessions in the book, and what is written about them. */
+#include "sim/book.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct book *book_new(struct world *world)
+{
+    struct book *book = xcalloc(1, sizeof(*book));
+
+    book->world = world;
+    book->by_id = map_new();
+    book->answers = map_new();
+    book->results = map_new();
+    return book;
+}
+
+static void session_free(struct book_session *session)
+{
+    for (size_t i = 0; i < session->items_n; i++)
+        free(session->items[i].results);
+    free(session->items);
+    free(session->calls);
+    free(session->kinds);
+    free(session);
+}
+
+void book_free(struct book *book)
+{
+    void *value;
+
+    for (size_t i = 0; i < book->sessions_n; i++)
+        session_free(book->sessions[i]);
+    for (size_t i = 0; i < book->answers_n; i++)
+        free(book->answer_list[i]);
+    for (size_t at = 0; map_each(book->results, &at, &value);)
+        free(value);
+    map_free(book->by_id);
+    map_free(book->answers);
+    map_free(book->results);
+    free((void *)book->sessions);
+    free((void *)book->answer_list);
+    free(book);
+}
+
+struct book_session *book_find(const struct book *book, struct slice id)
+{
+    return map_get(book->by_id, id);
+}
+
+void book_wrong(const struct book_event *e, const char *fmt, ...)
+{
+    char what[400];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    fail(e->world, "ses%u event %u %s call %u attempt %u: %s", e->session->index, e->event->seq,
+         event_kind_name(e->event->kind), e->call, e->attempt, what);
+}
+
+/* ---- small questions ---- */
+
+struct money book_money(const struct json *body, const char *key)
+{
+    const struct json *node = json_get(body, key);
+
+    return (struct money){ json_int(json_get(node, "tokens"), 0),
+                           json_int(json_get(node, "nanousd"), 0) };
+}
+
+struct book_call *book_call(const struct book_session *session, uint32_t number)
+{
+    for (size_t i = session->calls_n; i-- > 0;) {
+        if (session->calls[i].number == number)
+            return &session->calls[i];
+    }
+    return NULL;
+}
+
+size_t book_open_calls(const struct book_session *session)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < session->calls_n; i++)
+        n += session->calls[i].state != TOOLING_CLOSED;
+    return n;
+}
+
+struct book_result *book_result_of(struct book_session *session, const struct book_call *call)
+{
+    struct book_item *item = &session->items[call->item];
+
+    for (size_t i = 0; i < item->results_n; i++) {
+        if (strcmp(item->results[i].id, call->id) == 0)
+            return &item->results[i];
+    }
+    return NULL;
+}
+
+static uint64_t key_of(unsigned session, uint32_t call, uint32_t attempt)
+{
+    return (uint64_t)session << 48 | (uint64_t)call << 16 | attempt;
+}
+
+const struct given_answer *book_given(const struct book *book, const struct book_session *session,
+                                      uint32_t call, uint32_t attempt)
+{
+    return map_get_u64(book->answers, key_of(session->index, call, attempt));
+}
+
+const struct given_result *book_run_of(const struct book *book, const struct book_session *session,
+                                       uint32_t call, uint32_t attempt)
+{
+    return map_get_u64(book->results, key_of(session->index, call, attempt));
+}
+
+void book_answered(struct book *book, const struct given_answer *answer)
+{
+    struct given_answer *copy = xcalloc(1, sizeof(*copy));
+
+    *copy = *answer;
+    trace(book->world, "model  ses%u call %u attempt %u: %s %s, %zu calls", answer->session,
+          answer->call, answer->attempt, model_error_name(answer->error), answer->say,
+          answer->calls_n);
+    if (map_put_u64(book->answers, key_of(answer->session, answer->call, answer->attempt), copy))
+        fail(book->world, "ses%u call %u attempt %u was asked twice", answer->session,
+             answer->call, answer->attempt);
+    book->answer_list = xrealloc((void *)book->answer_list,
+                                 (book->answers_n + 1) * sizeof(struct given_answer *));
+    book->answer_list[book->answers_n++] = copy;
+}
+
+void book_result(struct book *book, const struct given_result *result)
+{
+    struct given_result *copy = xcalloc(1, sizeof(*copy));
+
+    *copy = *result;
+    trace(book->world, "tool   ses%u call %u attempt %u: %s %d %s", result->session, result->call,
+          result->attempt, tool_end_name(result->end), result->status, result->output);
+    if (map_put_u64(book->results, key_of(result->session, result->call, result->attempt), copy))
+        fail(book->world, "ses%u call %u attempt %u was run twice", result->session, result->call,
+             result->attempt);
+}
+
+/* ---- sessions ---- */
+
+static const struct config_agent *agent_of(const struct world *world, struct slice name)
+{
+    const struct config *config = &world->scene.config;
+
+    for (size_t i = 0; i < config->agents_n; i++) {
+        if (slice_is(name, config->agents[i].name))
+            return &config->agents[i];
+    }
+    return NULL;
+}
+
+static struct book_session *session_add(struct book *book, const struct store_session *row)
+{
+    struct world *world = book->world;
+    struct book_session *session = xcalloc(1, sizeof(*session));
+
+    ASSERT(row->id.len < sizeof(session->id));
+    memcpy(session->id, row->id.ptr, row->id.len);
+    session->index = (unsigned)book->sessions_n;
+    session->agent = agent_of(world, row->agent);
+    session->is_pill = chance(world, world->weights.pill);
+    if (!session->agent)
+        fail(world, "a session of an agent that there is not");
+    book->sessions = xrealloc((void *)book->sessions,
+                              (book->sessions_n + 1) * sizeof(struct book_session *));
+    book->sessions[book->sessions_n++] = session;
+    (void)map_put(book->by_id, row->id, session);
+    return session;
+}
+
+void book_item_add(struct book_session *session, const struct book_item *item)
+{
+    if (session->items_n == session->items_cap) {
+        session->items_cap = session->items_cap ? session->items_cap * 2 : 16;
+        session->items = xrealloc(session->items, session->items_cap * sizeof(*session->items));
+    }
+    session->items[session->items_n++] = *item;
+}
+
+/* ---- a tick ---- */
+
+static void apply(struct book_event *e)
+{
+    struct book_session *session = e->session;
+
+    if (e->event->seq != session->seq + 1)
+        book_wrong(e, "the journal has a gap, or a number twice");
+    if (session->due && e->event->kind != EV_TURN_ENDED)
+        book_wrong(e, "the turn must end first: %s", session->due);
+    session->seq = e->event->seq;
+    session->tick_ms = e->event->at_ms;
+    session->kinds = xrealloc(session->kinds, session->seq);
+    session->kinds[session->seq - 1] = (unsigned char)e->event->kind;
+    switch (e->event->kind) {
+    case EV_MODEL_STARTED:
+    case EV_MODEL_ANSWERED:
+    case EV_MODEL_FAILED:
+    case EV_MODEL_USAGE: book_model_event(e); break;
+    case EV_TOOL_FINISHED:
+    case EV_TOOL_FAILED: book_tool_event(e); break;
+    default: book_life_event(e); break;
+    }
+}
+
+/* The turn's clock: it runs while a turn is under way, is not due to end, and is not paused. */
+static void run_clock(struct book_session *session)
+{
+    int is_running = session->life == LIFE_ACTIVE && !session->due && !session->is_paused;
+
+    if (is_running && session->wall_since_ms == 0) {
+        session->wall_since_ms = session->tick_ms;
+    } else if (!is_running && session->wall_since_ms != 0) {
+        session->wall_used_ms = book_wall_used_ms(session, session->tick_ms);
+        session->wall_since_ms = 0;
+    }
+}
+
+int64_t book_wall_used_ms(const struct book_session *session, int64_t now_ms)
+{
+    int64_t more_ms = session->wall_since_ms ? now_ms - session->wall_since_ms : 0;
+
+    return session->wall_used_ms + (more_ms > 0 ? more_ms : 0);
+}
+
+static void written_event(struct book *book, struct book_session *session,
+                          const struct store_event *event)
+{
+    CLEANUP(json_cleanup) struct json *body = NULL;
+    struct book_event e = { .world = book->world, .session = session, .event = event };
+    struct err err = { 0 };
+
+    if (json_read(&body, event->body, (size_t)1024 * 1024, &err))
+        book_wrong(&e, "its body is no JSON: %s", err.msg);
+    e.body = body;
+    e.call = (uint32_t)json_int(json_get(body, "call"), 0);
+    e.attempt = (uint32_t)json_int(json_get(body, "attempt"), 0);
+    trace(book->world, "disk   ses%u %u %s call %u attempt %u %s", session->index, event->seq,
+          event_kind_name(event->kind), e.call, e.attempt,
+          event->kind == EV_TURN_ENDED ? json_str(json_get(body, "cause")).ptr : "");
+    apply(&e);
+    run_clock(session);
+}
+
+void book_written(struct book *book, const struct store_commit *commit)
+{
+    struct book_session *session = book_find(book, commit->row.id);
+
+    if (!session)
+        session = session_add(book, &commit->row);
+    session->tick_counts = 0;
+    session->tick_interrupted = 0;
+    session->version++;
+    if (commit->events_n == 0)
+        trace(book->world, "disk   ses%u changes hands", session->index);
+    for (size_t i = 0; i < commit->events_n; i++)
+        written_event(book, session, &commit->events[i]);
+    if (session->tick_interrupted && !session->tick_counts)
+        fail(book->world, "ses%u: a crash interrupted it, and was not counted", session->index);
+    book_check_row(book, session, &commit->row);
+}
+
+void book_known(struct book *book, struct slice id, uint32_t seq)
+{
+    struct book_session *session = book_find(book, id);
+
+    ASSERT(session);
+    session->known_seq = seq > session->known_seq ? seq : session->known_seq;
+}
+
+void book_restarted(struct book *book)
+{
+    for (size_t i = 0; i < book->sessions_n; i++)
+        book->sessions[i]->known_seq = book->sessions[i]->seq;
+}
+
+/* ---- the end ---- */
+
+int book_is_quiet(const struct book *book)
+{
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *session = book->sessions[i];
+
+        if (session->life == LIFE_ACTIVE && !session->is_paused)
+            return 0;
+        for (size_t k = 0; k < session->calls_n; k++) {
+            if (session->calls[k].state == TOOLING_OUT)
+                return 0; /* paused, but what is out will still come back */
+        }
+        if (session->model.state == ASKING_RUNNING || session->model.state == ASKING_BACKOFF)
+            return 0;
+    }
+    return 1;
+}
+
+static size_t charges_of(const struct book_session *session, uint32_t call, uint32_t attempt)
+{
+    for (size_t i = 0; i < session->charges_n; i++) {
+        if (session->charges[i].call == call && session->charges[i].attempt == attempt)
+            return i + 1;
+    }
+    return 0;
+}
+
+/* A late answer that told what it cost, to a process that lived on, must have been paid. */
+static void check_late(struct book *book)
+{
+    for (size_t i = 0; i < book->answers_n; i++) {
+        const struct given_answer *answer = book->answer_list[i];
+        const struct book_session *session = book->sessions[answer->session];
+
+        if (answer->has_usage && answer->process == book->world->process_n &&
+            session->charges_n <= 4 && charges_of(session, answer->call, answer->attempt))
+            fail(book->world, "ses%u call %u attempt %u told its usage late, and it is not paid",
+                 session->index, answer->call, answer->attempt);
+    }
+}
+
+void book_close(struct book *book)
+{
+    if (!book_is_quiet(book))
+        fail(book->world, "the engine stopped, and something is open");
+    check_late(book);
+}
+
+void book_print(const struct book *book, FILE *to)
+{
+    static const char *const lives[] = { "new", "active", "ended", "cancelled" };
+    static const char *const asks[] = { "none", "wanted", "running", "backoff" };
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *s = book->sessions[i];
+
+        (void)fprintf(to, "ses%u %s: %s%s turn %u seq %u model %s %u/%u, %zu tools open, %s\n",
+                      s->index, s->id, lives[s->life], s->is_paused ? " paused" : "", s->turn,
+                      s->seq, asks[s->model.state], s->model.number, s->model.attempt,
+                      book_open_calls(s), s->is_pill ? "a pill" : "");
+    }
+}

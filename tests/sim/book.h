@@ -1,0 +1,211 @@
+/*
+ * book.h - what an observer from outside knows, and the promises checked against it.
+ *
+ * The book shares no code with core/ or engine/: it reads journal entries as JSON, as they are
+ * written to the disk, and what the model and the tools saw. It knows the rules of a session in
+ * its own words, and fails the world when something breaks one.
+ *
+ * The disk may know more than the engine: an event is *written* when it is on the disk, and
+ * *known* when the engine was told, or has started after it.
+ */
+#ifndef SIM_BOOK_H
+#define SIM_BOOK_H
+
+#include "base/json.h"
+#include "sim/sim.h"
+
+enum { TOKEN_MAX = 16, CALLS_MAX = 32, TEXT_MAX = 80, CHARGES_MAX = 64, SUSPECT_AT = 3 };
+
+enum life { LIFE_ACTIVE = 1, LIFE_ENDED, LIFE_CANCELLED };
+enum asking { ASKING_NOT, ASKING_WANTED, ASKING_RUNNING, ASKING_BACKOFF };
+enum tooling { TOOLING_CLOSED, TOOLING_REFUSED, TOOLING_OUT, TOOLING_BACKOFF, TOOLING_HELD };
+
+struct money {
+    int64_t tokens;
+    int64_t nanousd;
+};
+
+/* A tool call as the book knows it. Closed ones are kept: late runs refer to them. */
+struct book_call {
+    uint32_t number;
+    enum tooling state;
+    char id[TOKEN_MAX];
+    char tool[TOKEN_MAX];
+    char arguments[TEXT_MAX];
+    uint32_t attempt;
+    uint32_t failures;
+    int64_t due_ms;
+    unsigned out_process;    /* the process in which this attempt was handed out */
+    uint32_t ran;            /* the highest attempt that a runner has seen */
+    uint32_t closed_seq;     /* by this event */
+    uint32_t out_seq;        /* this attempt was handed out by this event */
+    size_t item;             /* of its answer */
+};
+
+/* The result of a tool call as the model must get it. */
+struct book_result {
+    char id[TOKEN_MAX];
+    int is_there;
+    int has_text; /* known word for word */
+    char text[TEXT_MAX];
+};
+
+/* A message of the history: a user's, or an answer with what must follow it. */
+struct book_item {
+    int is_answer;
+    char token[TOKEN_MAX];
+    uint32_t seq;
+    uint32_t started_seq; /* an answer: the model_started that asked for it */
+    struct book_result *results;
+    size_t results_n;
+};
+
+struct book_charge {
+    uint32_t call, attempt;
+    struct money money;
+};
+
+struct book_session {
+    char id[ID_TEXT_MAX];
+    unsigned index;
+    int is_pill;
+    const struct config_agent *agent;
+    enum life life;
+    const char *due; /* this end must follow in the same tick */
+    char error[32];  /* of the last final model_failed */
+    uint32_t seq, known_seq;
+    uint64_t version;
+    uint32_t turn, turn_seq, end_seq;
+    int is_turn_started, is_paused;
+    char end[32];
+    uint32_t unread, unread_seq;
+    uint32_t steps, last_call;
+    struct {
+        uint32_t steps;
+        int64_t wall_ms, tokens, nanousd;
+        uint32_t crashes;
+    } limits;
+    struct money spent;
+    struct book_charge charges[CHARGES_MAX];
+    size_t charges_n;
+    uint32_t crashes;
+    int64_t wall_used_ms, wall_since_ms;
+    struct {
+        enum asking state;
+        uint32_t number, attempt, failures;
+        struct money reserved;
+        int64_t due_ms;
+        uint32_t started_seq;
+        int is_asked; /* the model has seen this attempt */
+        unsigned process;
+    } model;
+    struct book_call *calls;
+    size_t calls_n, calls_cap;
+    struct book_item *items;
+    size_t items_n, items_cap;
+    unsigned answers_n;   /* with tool calls: for the script */
+    unsigned char *kinds; /* of event i + 1: enum event_kind */
+    int tick_counts;    /* `counts` seen in this tick */
+    int tick_interrupted;
+    int64_t tick_ms;
+};
+
+/* What an attempt of a model call came to, as the simulated model gave it to the engine. */
+struct given_answer {
+    unsigned session;
+    uint32_t call, attempt;
+    enum model_error error;
+    char say[TOKEN_MAX];
+    int has_usage;
+    struct usage usage;
+    enum answer_finish finish;
+    int64_t retry_after_ms;
+    struct {
+        char id[TOKEN_MAX];
+        char tool[TOKEN_MAX];
+        char arguments[TEXT_MAX];
+    } calls[40];
+    size_t calls_n;
+    int is_stopped; /* it was cancelled before */
+    unsigned process;
+    int is_paid; /* as a late usage */
+};
+
+/* The same of a tool's run. */
+struct given_result {
+    unsigned session;
+    uint32_t call, attempt;
+    enum tool_end end;
+    int status;
+    char output[TOKEN_MAX];
+    enum err_code err;
+};
+
+struct book {
+    struct world *world;
+    struct map *by_id;
+    struct book_session **sessions;
+    size_t sessions_n;
+    struct map *answers; /* key of session, call, attempt -> struct given_answer */
+    struct map *results;
+    struct given_answer **answer_list;
+    size_t answers_n;
+};
+
+struct book *book_new(struct world *world);
+void book_free(struct book *book);
+struct book_session *book_find(const struct book *book, struct slice id); /* NULL: none */
+
+/* ---- what is seen ---- */
+void book_written(struct book *book, const struct store_commit *commit); /* it is on the disk */
+void book_known(struct book *book, struct slice id, uint32_t seq);       /* the engine was told */
+void book_restarted(struct book *book); /* a new process knows all that is written */
+
+/* The model is asked: which call and attempt it is; *ret_money what it may cost. */
+struct book_session *book_asked(struct book *book, const struct model_call *call);
+void book_answered(struct book *book, const struct given_answer *answer); /* given to the engine */
+struct book_session *book_ran(struct book *book, const struct tool_run *run);
+void book_result(struct book *book, const struct given_result *result);
+
+/* At the end of all: every session has ended or is paused, and the disk says the same. */
+void book_close(struct book *book);
+int book_is_quiet(const struct book *book); /* all ended or paused */
+void book_print(const struct book *book, FILE *to);
+
+/* ---- between the files of the book ---- */
+const struct given_answer *book_given(const struct book *book, const struct book_session *session,
+                                      uint32_t call, uint32_t attempt);
+const struct given_result *book_run_of(const struct book *book, const struct book_session *session,
+                                       uint32_t call, uint32_t attempt);
+struct book_call *book_call(const struct book_session *session, uint32_t number); /* or NULL */
+size_t book_open_calls(const struct book_session *session);
+struct book_result *book_result_of(struct book_session *session, const struct book_call *call);
+void book_wants_model(struct book_session *session);
+void book_close_call(struct book_session *session, struct book_call *call, uint32_t seq,
+                     const char *text);
+void book_charge(struct book_session *session, struct money money);
+int64_t book_wall_used_ms(const struct book_session *session, int64_t now_ms);
+void book_item_add(struct book_session *session, const struct book_item *item);
+
+struct book_event {
+    struct world *world;
+    struct book_session *session;
+    const struct store_event *event;
+    const struct json *body;
+    uint32_t call, attempt;
+};
+
+void book_model_event(struct book_event *e); /* book_model.c */
+void book_tool_event(struct book_event *e);  /* book_tool.c */
+void book_life_event(struct book_event *e);  /* book_life.c */
+_Noreturn void book_wrong(const struct book_event *e, const char *fmt, ...) PRINTF(2, 3);
+struct money book_money(const struct json *body, const char *key);
+void book_check_row(struct book *book, const struct book_session *session,
+                    const struct store_session *row); /* book_row.c */
+void book_check_retry(struct book_event *e, const struct retry_policy *policy, uint32_t failures,
+                      int64_t floor_ms, int is_final);
+
+/* verify.c: the journals folded through the core give the stored states */
+void verify_all(struct world *world);
+
+#endif

@@ -1,0 +1,269 @@
+/* book_life.c - the rules of turns: how they begin, stand still, are interrupted and end. */
+#include <stdio.h>
+
+#include "sim/book.h"
+
+static void say(struct book_event *e, const char *member)
+{
+    struct slice text = json_str(json_get(e->body, member));
+    struct book_item item = { .seq = e->event->seq };
+
+    (void)snprintf(item.token, sizeof(item.token), "%.*s", (int)text.len, text.ptr);
+    book_item_add(e->session, &item);
+}
+
+static void restart(struct book_session *session)
+{
+    session->life = LIFE_ACTIVE;
+    session->due = NULL;
+    session->unread = 0;
+    session->unread_seq = 0;
+    session->steps = 0;
+    session->crashes = 0;
+    session->is_turn_started = 0;
+    session->wall_used_ms = 0;
+    session->wall_since_ms = 0;
+    book_wants_model(session);
+}
+
+static void begin_turn(struct book_session *session, uint32_t input_seq)
+{
+    session->turn++;
+    session->turn_seq = input_seq;
+    restart(session);
+}
+
+static void created(struct book_event *e)
+{
+    struct book_session *session = e->session;
+    const struct json *limits = json_get(e->body, "limits");
+
+    if (e->event->seq != 1)
+        book_wrong(e, "it is not the first event");
+    session->limits.steps = (uint32_t)json_int(json_get(limits, "steps"), 0);
+    session->limits.wall_ms = json_int(json_get(limits, "wall_ms"), 0);
+    session->limits.tokens = json_int(json_get(limits, "tokens"), 0);
+    session->limits.nanousd = json_int(json_get(limits, "nanousd"), 0);
+    session->limits.crashes = (uint32_t)json_int(json_get(limits, "crashes"), 0);
+    if (session->limits.steps != session->agent->limits.steps ||
+        session->limits.wall_ms != session->agent->limits.wall_ms ||
+        session->limits.crashes != e->world->scene.config.limits.crashes)
+        book_wrong(e, "these are not the limits of its agent");
+    say(e, "input");
+    begin_turn(session, 1);
+}
+
+static void message(struct book_event *e)
+{
+    struct book_session *session = e->session;
+
+    if (session->life == LIFE_CANCELLED)
+        book_wrong(e, "it is cancelled for good");
+    say(e, "content");
+    if (session->life == LIFE_ENDED)
+        begin_turn(session, e->event->seq);
+    else if (session->unread++ == 0)
+        session->unread_seq = e->event->seq;
+}
+
+/* ---- ends ---- */
+
+static void close_turn(struct book_event *e, enum life life)
+{
+    struct book_session *session = e->session;
+
+    if (session->model.state == ASKING_RUNNING)
+        book_charge(session, session->model.reserved);
+    session->model.state = ASKING_NOT;
+    session->model.due_ms = 0;
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state != TOOLING_CLOSED)
+            book_close_call(session, &session->calls[i], e->event->seq, NULL);
+    }
+    session->life = life;
+    session->end_seq = e->event->seq;
+}
+
+/* The two ends that nothing in the journal makes due. */
+static int is_early_end(struct book_event *e, const char *cause)
+{
+    struct book_session *session = e->session;
+    struct money refused = book_money(e->body, "refused");
+
+    if (session->model.state != ASKING_WANTED || session->is_paused ||
+        strcmp(cause, "budget_reached") != 0)
+        return 0;
+    return (session->limits.tokens &&
+            session->spent.tokens + refused.tokens > session->limits.tokens) ||
+           (session->limits.nanousd &&
+            session->spent.nanousd + refused.nanousd > session->limits.nanousd);
+}
+
+static void check_end(struct book_event *e, const char *cause)
+{
+    struct book_session *session = e->session;
+    int is_completed = strcmp(cause, "completed") == 0;
+    struct slice code = json_str(json_get(e->body, "code"));
+    const char *expected = strcmp(cause, "model_failed") == 0 ? session->error : cause;
+
+    if (session->due ? strcmp(session->due, cause) != 0 : !is_early_end(e, cause))
+        book_wrong(e, "%s is not why it ends (%s is)", cause,
+                   session->due ? session->due : "nothing");
+    if (!slice_is(json_str(json_get(e->body, "status")), is_completed ? "COMPLETED" : "FAILED"))
+        book_wrong(e, "the status is wrong for %s", cause);
+    if (is_completed ? code.ptr != NULL : !slice_is(code, expected))
+        book_wrong(e, "it ends by %s, and says %.*s", expected, (int)code.len,
+                   code.ptr ? code.ptr : "");
+    if (is_completed && !slice_is(json_str(json_get(e->body, "output")),
+                                  session->items[session->items_n - 1].token) &&
+        session->unread == 0)
+        book_wrong(e, "its output is not the last answer");
+}
+
+static void turn_ended(struct book_event *e)
+{
+    struct book_session *session = e->session;
+    struct slice cause = json_str(json_get(e->body, "cause"));
+
+    if (session->life != LIFE_ACTIVE)
+        book_wrong(e, "no turn is under way");
+    (void)snprintf(session->end, sizeof(session->end), "%.*s", (int)cause.len, cause.ptr);
+    check_end(e, session->end);
+    int is_held = strcmp(session->end, "poison") == 0 ||
+                  strcmp(session->end, "budget_reached") == 0 ||
+                  strcmp(session->end, "model_not_configured") == 0;
+
+    session->due = NULL;
+    close_turn(e, LIFE_ENDED);
+    if (session->unread > 0 && !is_held)
+        begin_turn(session, session->unread_seq);
+}
+
+static void cancelled(struct book_event *e)
+{
+    if (e->session->life != LIFE_ACTIVE)
+        book_wrong(e, "there is nothing to cancel");
+    close_turn(e, LIFE_CANCELLED);
+}
+
+static void retried(struct book_event *e)
+{
+    if (e->session->life != LIFE_ENDED || strcmp(e->session->end, "completed") == 0)
+        book_wrong(e, "there is nothing to try again");
+    restart(e->session);
+}
+
+/* ---- standing still, and going on ---- */
+
+static void hand_out(struct book_event *e, struct book_call *call)
+{
+    call->state = e->session->is_paused ? TOOLING_HELD : TOOLING_OUT;
+    call->out_process = e->world->process_n;
+    call->out_seq = e->event->seq;
+    call->due_ms = 0;
+}
+
+static void pause_or_resume(struct book_event *e)
+{
+    struct book_session *session = e->session;
+    int is_paused = e->event->kind == EV_PAUSED;
+
+    if (session->life == LIFE_CANCELLED || session->is_paused == is_paused)
+        book_wrong(e, "it is that already, or cancelled");
+    session->is_paused = is_paused;
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (!is_paused && session->calls[i].state == TOOLING_HELD)
+            hand_out(e, &session->calls[i]);
+    }
+}
+
+static void timer_fired(struct book_event *e)
+{
+    struct book_session *session = e->session;
+    struct book_call *call = book_call(session, e->call);
+
+    if (session->life != LIFE_ACTIVE)
+        book_wrong(e, "no turn is under way");
+    if (slice_is(json_str(json_get(e->body, "which")), "wall")) {
+        if (!session->limits.wall_ms ||
+            book_wall_used_ms(session, e->event->at_ms) < session->limits.wall_ms)
+            book_wrong(e, "it has time left");
+        session->due = "wall_limit";
+    } else if (call && call->state == TOOLING_BACKOFF && call->due_ms <= e->event->at_ms) {
+        hand_out(e, call);
+    } else if (e->call == session->model.number && session->model.state == ASKING_BACKOFF &&
+               session->model.due_ms <= e->event->at_ms) {
+        session->model.state = ASKING_WANTED;
+        session->model.due_ms = 0;
+    } else {
+        book_wrong(e, "nothing was due");
+    }
+}
+
+/* ---- interruptions ---- */
+
+static void check_reason(struct book_event *e, unsigned process)
+{
+    int is_crash = slice_is(json_str(json_get(e->body, "by")), "crash");
+    int counts = json_bool(json_get(e->body, "counts"), 0);
+
+    if (is_crash && process == e->world->process_n)
+        book_wrong(e, "its process lives");
+    if (!is_crash && e->world->process != PROCESS_DRAINING)
+        book_wrong(e, "nobody stops the engine");
+    if (counts && (!is_crash || e->session->tick_interrupted))
+        book_wrong(e, "it counts, and must not");
+    e->session->tick_interrupted += is_crash;
+    e->session->tick_counts |= counts;
+}
+
+static void interrupted(struct book_event *e)
+{
+    struct book_session *session = e->session;
+    struct book_call *call = book_call(session, e->call);
+    struct money charged = book_money(e->body, "charged");
+
+    if (call) {
+        if (call->state != TOOLING_OUT || call->attempt != e->attempt)
+            book_wrong(e, "this attempt is not under way");
+        check_reason(e, call->out_process);
+        call->attempt++;
+        hand_out(e, call);
+    } else {
+        if (session->model.state != ASKING_RUNNING || session->model.number != e->call ||
+            session->model.attempt != e->attempt)
+            book_wrong(e, "this attempt is not under way");
+        if (charged.tokens != session->model.reserved.tokens ||
+            charged.nanousd != session->model.reserved.nanousd)
+            book_wrong(e, "what may have been spent must stay charged");
+        check_reason(e, session->model.process);
+        book_charge(session, charged);
+        session->model.attempt++;
+        session->model.state = ASKING_WANTED;
+    }
+    if (!json_bool(json_get(e->body, "counts"), 0))
+        return;
+    session->crashes++;
+    if (session->limits.crashes && session->crashes >= session->limits.crashes)
+        session->due = "poison";
+}
+
+void book_life_event(struct book_event *e)
+{
+    switch (e->event->kind) {
+    case EV_CREATED: created(e); break;
+    case EV_MESSAGE: message(e); break;
+    case EV_TURN_ENDED: turn_ended(e); break;
+    case EV_CANCELLED: cancelled(e); break;
+    case EV_RETRIED: retried(e); break;
+    case EV_PAUSED:
+    case EV_RESUMED: pause_or_resume(e); break;
+    case EV_TIMER_FIRED: timer_fired(e); break;
+    case EV_INTERRUPTED: interrupted(e); break;
+    case EV_BUDGET_CHANGED:
+        e->session->limits.tokens = json_int(json_get(e->body, "tokens"), 0);
+        e->session->limits.nanousd = json_int(json_get(e->body, "nanousd"), 0);
+        break;
+    default: book_wrong(e, "nothing in this world leads to such an event");
+    }
+}

@@ -1,0 +1,102 @@
+/* book_row.c - the columns of a session's row must say what its journal says. */
+#include "sim/book.h"
+
+static int is_in_flight(const struct book_session *session)
+{
+    if (session->model.state == ASKING_RUNNING)
+        return 1;
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_OUT)
+            return 1;
+    }
+    return 0;
+}
+
+static enum session_status status_of(const struct book_session *session)
+{
+    if (session->life == LIFE_CANCELLED)
+        return STATUS_CANCELLED;
+    if (session->life == LIFE_ENDED)
+        return strcmp(session->end, "completed") == 0 ? STATUS_COMPLETED : STATUS_FAILED;
+    if (!session->is_turn_started)
+        return STATUS_PENDING;
+    return session->model.state == ASKING_NOT ? STATUS_AWAITING_TOOL : STATUS_RUNNING;
+}
+
+static int64_t sooner(int64_t a_ms, int64_t b_ms)
+{
+    if (a_ms == 0 || b_ms == 0)
+        return a_ms + b_ms;
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+static int64_t wake_at_ms(const struct book_session *session)
+{
+    int64_t due_ms = session->model.state == ASKING_BACKOFF ? session->model.due_ms : 0;
+
+    if (session->limits.wall_ms && session->wall_since_ms) {
+        int64_t left_ms = session->limits.wall_ms - session->wall_used_ms;
+
+        due_ms = sooner(due_ms, session->wall_since_ms + (left_ms > 0 ? left_ms : 0));
+    }
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_BACKOFF)
+            due_ms = sooner(due_ms, session->calls[i].due_ms);
+    }
+    return due_ms;
+}
+
+/* In flight it is somebody's, unless that one is stopping, or it waits to run alone. */
+static void check_owner(struct book *book, const struct book_session *session,
+                        const struct store_session *row)
+{
+    int may_be_nobodys =
+        book->world->process == PROCESS_DRAINING || session->crashes >= SUSPECT_AT;
+
+    if (row->owner != 0 && !is_in_flight(session))
+        fail(book->world, "ses%u is owned, and nothing of it is in flight", session->index);
+    if (row->owner == 0 && is_in_flight(session) && !may_be_nobodys)
+        fail(book->world, "ses%u is in flight, and nobody's", session->index);
+    if (row->owner == 0 && session->model.state == ASKING_RUNNING)
+        fail(book->world, "ses%u asks the model, and is nobody's", session->index);
+}
+
+#define SAME(column, expected)                                                                     \
+    do {                                                                                           \
+        if ((int64_t)row->column != (int64_t)(expected))                                           \
+            fail(book->world, "ses%u at event %u: the row has %s %lld, the journal %lld",          \
+                 session->index, session->seq, #column, (long long)row->column,                    \
+                 (long long)(expected));                                                           \
+    } while (0)
+
+void book_check_row(struct book *book, const struct book_session *session,
+                    const struct store_session *row)
+{
+    int is_over = session->life != LIFE_ACTIVE;
+    int is_live = is_in_flight(session) || (session->model.state == ASKING_WANTED &&
+                                            session->life == LIFE_ACTIVE && !session->is_paused);
+
+    if (session->due)
+        fail(book->world, "ses%u: its turn had to end in the same tick: %s", session->index,
+             session->due);
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_REFUSED)
+            fail(book->world, "ses%u: call %u is no good, and is not answered at once",
+                 session->index, session->calls[i].number);
+    }
+    SAME(seq, session->seq);
+    SAME(version, session->version);
+    SAME(status, status_of(session));
+    SAME(is_paused, session->is_paused);
+    SAME(is_live, is_live);
+    SAME(turn, session->turn);
+    SAME(steps, session->steps);
+    SAME(task_seq, session->turn_seq);
+    SAME(end_seq, session->end_seq);
+    SAME(spent.tokens, session->spent.tokens);
+    SAME(spent.nanousd, session->spent.nanousd);
+    SAME(wake_at_ms, is_live ? 0 : wake_at_ms(session));
+    if ((row->ended_at_ms != 0) != is_over)
+        fail(book->world, "ses%u: the row is wrong about its end", session->index);
+    check_owner(book, session, row);
+}

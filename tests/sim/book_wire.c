@@ -1,0 +1,186 @@
+/*
+ * book_wire.c - what the model is sent: a history that no provider refuses.
+ *
+ * After an answer with calls come its results, one for each, before anything else. Every message
+ * that was recorded before the call stands there once, in order; so does every answer, behind what
+ * it had seen and before what it had not.
+ */
+#include <stdio.h>
+
+#include "core/price.h"
+#include "sim/book.h"
+
+struct reading {
+    struct book *book;
+    const struct book_session *session;
+    const struct json *list;
+    size_t at;   /* the next message */
+    size_t item; /* what must stand there, of session->items in order of history */
+    unsigned char is_read[4096];
+};
+
+static _Noreturn void wrong(const struct reading *r, const char *what, const char *token)
+{
+    fail(r->book->world, "ses%u call %u attempt %u: the request is wrong at message %zu: %s %s",
+         r->session->index, r->session->model.number, r->session->model.attempt, r->at, what,
+         token);
+}
+
+static const struct json *next(struct reading *r, const char *role, const char *token)
+{
+    const struct json *message = json_at(r->list, r->at);
+
+    if (!slice_is(json_str(json_get(message, "role")), role))
+        wrong(r, "it should be of the", role);
+    if (token && !slice_is(json_str(json_get(message, "text")), token))
+        wrong(r, "it should be", token);
+    r->at++;
+    return message;
+}
+
+static void read_results(struct reading *r, const struct book_item *answer)
+{
+    unsigned char is_seen[64] = { 0 };
+
+    for (size_t n = 0; n < answer->results_n; n++) {
+        const struct json *message = next(r, "tool", NULL);
+        struct slice id = json_str(json_get(message, "id"));
+        struct slice text = json_str(json_get(message, "text"));
+        size_t i = 0;
+
+        while (i < answer->results_n && (is_seen[i] || !slice_is(id, answer->results[i].id)))
+            i++;
+        if (i == answer->results_n)
+            wrong(r, "a result of no call of", answer->token);
+        is_seen[i] = 1;
+        if (!answer->results[i].is_there)
+            wrong(r, "a result that is not recorded, of", answer->token);
+        if (answer->results[i].has_text && !slice_is(text, answer->results[i].text))
+            wrong(r, "it should be the result", answer->results[i].text);
+        if (text.len == 0)
+            wrong(r, "an empty result of", answer->token);
+    }
+}
+
+static int is_before(const struct book_item *user, const struct book_item *answer)
+{
+    return user->seq < answer->started_seq;
+}
+
+/* Users' messages are read up to the first that `answer` had not seen; all, if it is NULL. */
+static void read_users(struct reading *r, const struct book_item *answer, uint32_t until_seq)
+{
+    const struct book_session *session = r->session;
+
+    for (size_t i = 0; i < session->items_n; i++) {
+        const struct book_item *item = &session->items[i];
+
+        if (item->is_answer || r->is_read[i] || item->seq >= until_seq)
+            continue;
+        if (answer && !is_before(item, answer))
+            continue;
+        (void)next(r, "user", item->token);
+        r->is_read[i] = 1;
+    }
+}
+
+static void read_history(struct reading *r)
+{
+    const struct book_session *session = r->session;
+
+    ASSERT(session->items_n <= sizeof(r->is_read));
+    for (size_t i = 0; i < session->items_n; i++) {
+        const struct book_item *item = &session->items[i];
+
+        if (!item->is_answer)
+            continue;
+        read_users(r, item, session->model.started_seq);
+        (void)next(r, "assistant", item->token);
+        read_results(r, item);
+    }
+    read_users(r, NULL, session->model.started_seq);
+    if (r->at != json_count(r->list))
+        wrong(r, "it should be the end", "");
+}
+
+static void check_history(struct book *book, const struct book_session *session,
+                          const struct model_call *call)
+{
+    CLEANUP(buf_release) struct buf text = { .max = call->messages.len + 2 };
+    CLEANUP(json_cleanup) struct json *list = NULL;
+    struct reading r = { .book = book, .session = session };
+    struct err err = { 0 };
+
+    buf_puts(&text, "[");
+    buf_put(&text, call->messages);
+    buf_puts(&text, "]");
+    if (json_read(&list, buf_slice(&text), text.max, &err))
+        fail(book->world, "ses%u: the messages are no JSON: %s: %.*s", session->index, err.msg,
+             (int)call->messages.len, call->messages.ptr);
+    r.list = list;
+    read_history(&r);
+}
+
+/* What is reserved must cover a prompt of as many tokens as bytes, and the longest answer. */
+static void check_reservation(struct book *book, const struct book_session *session,
+                              const struct model_call *call)
+{
+    const struct price *price = &session->agent->model->price;
+    int64_t bytes = (int64_t)(call->instructions.len + call->tools.len + call->messages.len);
+    int64_t output = call->max_output_tokens;
+
+    if (output != session->agent->model->max_output_tokens)
+        fail(book->world, "ses%u may answer with %lld tokens", session->index, (long long)output);
+    if (session->model.reserved.tokens < bytes + output ||
+        session->model.reserved.nanousd < bytes * price->input + output * price->output)
+        fail(book->world, "ses%u: the request is dearer than what was reserved", session->index);
+}
+
+static unsigned in_flight(const struct book *book)
+{
+    unsigned n = 0;
+
+    for (const struct link *at = list_first(&book->world->calls); at; at = at->next)
+        n++;
+    return n;
+}
+
+static void check_alone(struct book *book, const struct book_session *session)
+{
+    for (size_t i = 0; i < book->sessions_n && session->crashes >= SUSPECT_AT; i++) {
+        const struct book_session *other = book->sessions[i];
+
+        if (other != session && other->crashes >= SUSPECT_AT && other->life == LIFE_ACTIVE &&
+            other->model.state == ASKING_RUNNING && other->model.is_asked &&
+            other->model.process == book->world->process_n)
+            fail(book->world, "ses%u and ses%u are suspects and run at the same time",
+                 session->index, other->index);
+    }
+}
+
+struct book_session *book_asked(struct book *book, const struct model_call *call)
+{
+    struct book_session *session = book_find(book, call->user);
+    struct world *world = book->world;
+
+    if (!session)
+        fail(world, "the model is asked for a session that is not stored");
+    trace(world, "model  ses%u call %u attempt %u is asked", session->index, session->model.number,
+          session->model.attempt);
+    if (session->model.state != ASKING_RUNNING || session->life != LIFE_ACTIVE)
+        fail(world, "ses%u asks the model, and it is not recorded that it has started",
+             session->index);
+    if (session->model.is_asked || call->attempt != session->model.attempt)
+        fail(world, "ses%u asks for attempt %u, that was asked or is another's", session->index,
+             call->attempt);
+    if (session->known_seq < session->model.started_seq)
+        fail(world, "ses%u asks the model before its engine knows that it is recorded",
+             session->index);
+    if (in_flight(book) >= world->scene.config.limits.model_calls)
+        fail(world, "more calls are in flight than the limit allows");
+    session->model.is_asked = 1;
+    check_alone(book, session);
+    check_history(book, session, call);
+    check_reservation(book, session, call);
+    return session;
+}

@@ -1,0 +1,306 @@
+/* clients.c - those who ask: create, message, cancel... and again with the same Idempotency-Key. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sim/book.h"
+
+/* One request. Kept for ever: at the end the journals must say what its answer said. */
+struct asked {
+    struct world *world;
+    struct engine_request request;
+    struct asked *first;     /* itself, or the one that this repeats */
+    struct asked *next;      /* of the same first */
+    char text[TOKEN_MAX];    /* found again in the journal */
+    char key[TOKEN_MAX];
+    char session[ID_TEXT_MAX];
+    struct id id; /* the session, as answered */
+    int is_answered;
+    int is_other_body;
+    int was_acked_before; /* the first, when this was sent */
+    unsigned number;
+};
+
+static const char *kind_name(enum engine_request_kind kind)
+{
+    static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
+                                                                  "pause",  "resume",  "retry" };
+    return names[kind];
+}
+
+static int is_acked(const struct asked *asked)
+{
+    return asked->is_answered && asked->request.err.code == ERR_NONE;
+}
+
+/* ---- answers ---- */
+
+static enum event_kind event_of(enum engine_request_kind kind)
+{
+    static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
+        EV_CREATED, EV_MESSAGE, EV_CANCELLED, EV_PAUSED, EV_RESUMED, EV_RETRIED,
+    };
+    return kinds[kind];
+}
+
+/* Accepted means durable: it must be on the disk by now. */
+static void check_done(const struct asked *asked)
+{
+    struct world *world = asked->world;
+    const struct engine_request *request = &asked->request;
+    const struct book_session *session = book_find(world->book, id_slice(&request->id));
+
+    if (!session)
+        fail(world, "request %u was accepted, and its session is not stored", asked->number);
+    if (asked->is_other_body)
+        fail(world, "request %u used a key with another body, and was accepted", asked->number);
+    if (asked->was_acked_before && !request->is_replay)
+        fail(world, "request %u repeats an accepted one, and was carried out", asked->number);
+    if (asked->was_acked_before && strcmp(asked->first->id.text, request->id.text) != 0)
+        fail(world, "request %u was answered with another session than at first", asked->number);
+    if (request->is_replay)
+        return;
+    if (request->seq == 0 || request->seq > session->seq ||
+        session->kinds[request->seq - 1] != event_of(request->kind))
+        fail(world, "request %u was accepted, and event %u of ses%u is no %s", asked->number,
+             request->seq, session->index, event_kind_name(event_of(request->kind)));
+}
+
+static void check_refused(const struct asked *asked)
+{
+    struct world *world = asked->world;
+    const struct engine_request *request = &asked->request;
+    const struct book_session *session = book_find(world->book, slice_of(asked->session));
+    int is_old_news = request->kind == ENGINE_CREATE || asked->is_other_body;
+
+    if (asked->was_acked_before && request->err.code == ERR_CONFLICT)
+        fail(world, "request %u repeats an accepted one, and was refused: %s", asked->number,
+             request->err.msg);
+    if (is_old_news || !session)
+        return;
+    if (request->err.code == ERR_NOT_FOUND)
+        fail(world, "request %u: ses%u is there, and was not found", asked->number, session->index);
+    if (request->err.code == ERR_CONFLICT &&
+        ((request->kind == ENGINE_MESSAGE && session->life != LIFE_CANCELLED) ||
+         (request->kind == ENGINE_CANCEL && session->end_seq == 0)))
+        fail(world, "request %u was refused: %s", asked->number, request->err.msg);
+}
+
+static void on_done(struct engine_request *request, void *arg)
+{
+    struct asked *asked = arg;
+
+    trace(asked->world, "client request %u is answered: %s%s %s", asked->number,
+          err_code_name(request->err.code), request->is_replay ? ", as before" : "",
+          request->code ? request->code : "");
+    if (asked->is_answered)
+        fail(asked->world, "request %u is answered twice", asked->number);
+    asked->is_answered = 1;
+    asked->id = request->id;
+    if (request->err.code == ERR_NONE)
+        check_done(asked);
+    else
+        check_refused(asked);
+}
+
+/* ---- questions ---- */
+
+static struct asked *asked_new(struct world *world, enum engine_request_kind kind)
+{
+    struct asked *asked = xcalloc(1, sizeof(*asked));
+
+    world->asked = xrealloc((void *)world->asked,
+                            (world->asked_n + 1) * sizeof(struct asked *));
+    world->asked[world->asked_n++] = asked;
+    asked->number = (unsigned)world->asked_n;
+    asked->world = world;
+    asked->first = asked;
+    asked->request.kind = kind;
+    (void)snprintf(asked->text, sizeof(asked->text), "u%u", token(world));
+    if (chance(world, world->weights.keyed))
+        (void)snprintf(asked->key, sizeof(asked->key), "k%u", token(world));
+    return asked;
+}
+
+static void submit(struct asked *asked)
+{
+    struct world *world = asked->world;
+    struct engine_request *request = &asked->request;
+
+    asked->was_acked_before = asked->first != asked && is_acked(asked->first);
+    request->session = slice_of(asked->session);
+    request->text = slice_of(asked->text);
+    request->by = SLICE_LIT("sim");
+    request->done = on_done;
+    request->arg = asked;
+    request->idempotency = (struct store_idempotency){
+        .tenant = SLICE_LIT(""),
+        .route = slice_of(kind_name(request->kind)),
+        .key = slice_of(asked->key),
+        .body_hash = slice_of(asked->is_other_body ? "other" : asked->first->text),
+    };
+    trace(world, "client request %u: %s %s key '%s' %s", asked->number, kind_name(request->kind),
+          asked->text, asked->key, asked->first == asked ? "" : "again");
+    engine_submit(world->engine, request);
+}
+
+static void draw_budget(struct world *world, struct engine_request *request)
+{
+    if (below(world, 4))
+        return;
+    request->budget.tokens = below(world, 2) ? 100 + below(world, 30000) : 0;
+    request->budget.nanousd = below(world, 2) ? 10000 + below(world, 90000000) : 0;
+}
+
+static void create(struct world *world)
+{
+    const struct config *config = &world->scene.config;
+    struct asked *asked;
+
+    if (world->created >= world->weights.sessions_max)
+        return;
+    world->created++;
+    asked = asked_new(world, ENGINE_CREATE);
+    asked->request.agent =
+        slice_of(config->agents[below(world, (uint32_t)config->agents_n)].name);
+    asked->request.context = SLICE_LIT("{\"who\":\"them\"}");
+    if (below(world, 30) == 0)
+        asked->request.agent = SLICE_LIT("nobody");
+    if (below(world, 30) == 0)
+        asked->request.context = (struct slice){ 0 };
+    draw_budget(world, &asked->request);
+    submit(asked);
+}
+
+static void change(struct world *world, enum engine_request_kind kind,
+                   const struct book_session *session)
+{
+    struct asked *asked = asked_new(world, kind);
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    if (kind == ENGINE_RETRY)
+        draw_budget(world, &asked->request);
+    submit(asked);
+}
+
+/* The same once more: at once, much later, before the first has its answer. */
+static void replay(struct world *world)
+{
+    struct asked *first = world->asked_n ? world->asked[below(world, (uint32_t)world->asked_n)]
+                                         : NULL;
+    struct asked *asked;
+
+    if (!first || first->first != first || !first->key[0])
+        return;
+    asked = asked_new(world, first->request.kind);
+    asked->request.agent = first->request.agent;
+    asked->request.context = first->request.context;
+    asked->request.budget = first->request.budget;
+    memcpy(asked->text, first->text, sizeof(asked->text));
+    memcpy(asked->key, first->key, sizeof(asked->key));
+    memcpy(asked->session, first->session, sizeof(asked->session));
+    asked->first = first;
+    asked->is_other_body = is_acked(first) && below(world, 4) == 0;
+    asked->next = first->next;
+    first->next = asked;
+    submit(asked);
+}
+
+static const struct book_session *draw_session(struct world *world)
+{
+    const struct book *book = world->book;
+
+    return book->sessions_n ? book->sessions[below(world, (uint32_t)book->sessions_n)] : NULL;
+}
+
+void client_act(struct world *world, enum act act)
+{
+    static const enum engine_request_kind kinds[] = {
+        [ACT_MESSAGE] = ENGINE_MESSAGE, [ACT_CANCEL] = ENGINE_CANCEL, [ACT_PAUSE] = ENGINE_PAUSE,
+        [ACT_RESUME] = ENGINE_RESUME,   [ACT_RETRY] = ENGINE_RETRY,
+    };
+    const struct book_session *session;
+
+    if (act == ACT_CREATE) {
+        create(world);
+    } else if (act == ACT_REPLAY) {
+        replay(world);
+    } else {
+        session = draw_session(world);
+        if (session)
+            change(world, kinds[act], session);
+    }
+}
+
+void clients_resume_all(struct world *world)
+{
+    const struct book *book = world->book;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        if (book->sessions[i]->is_paused && below(world, 2))
+            change(world, ENGINE_RESUME, book->sessions[i]);
+    }
+}
+
+/* ---- the end ---- */
+
+size_t clients_waiting(const struct world *world)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < world->asked_n; i++)
+        n += !world->asked[i]->is_answered;
+    return n;
+}
+
+static unsigned times_said(const struct book *book, const char *text)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *session = book->sessions[i];
+
+        for (size_t k = 0; k < session->items_n; k++)
+            n += !session->items[k].is_answer && strcmp(session->items[k].token, text) == 0;
+    }
+    return n;
+}
+
+/* What all requests with this text were told, and how often it is in the journals. */
+static void check_said(const struct asked *first)
+{
+    struct world *world = first->world;
+    unsigned n = times_said(world->book, first->text);
+    int any_acked = 0;
+    int any_unknown = 0;
+
+    for (const struct asked *a = first; a; a = a->next) {
+        any_acked |= is_acked(a);
+        any_unknown |= a->request.err.code == ERR_TIMEOUT;
+    }
+    if (n > 1)
+        fail(world, "%s was asked for once and recorded %u times", first->text, n);
+    if (any_acked && n == 0)
+        fail(world, "%s was accepted and is lost", first->text);
+    if (!any_acked && !any_unknown && n > 0)
+        fail(world, "%s was refused and recorded all the same", first->text);
+}
+
+void clients_check(struct world *world)
+{
+    for (size_t i = 0; i < world->asked_n; i++) {
+        const struct asked *asked = world->asked[i];
+        enum engine_request_kind kind = asked->request.kind;
+
+        if (!asked->is_answered)
+            fail(world, "request %u was never answered", asked->number);
+        if (asked->first == asked && (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE))
+            check_said(asked);
+    }
+}
+
+void clients_release(struct world *world)
+{
+    for (size_t i = 0; i < world->asked_n; i++)
+        free(world->asked[i]);
+    free((void *)world->asked);
+}

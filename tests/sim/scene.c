@@ -1,0 +1,121 @@
+/* scene.c - a configuration, drawn: few of everything, and all limits within reach. */
+#include <stdio.h>
+
+#include "config/revision.h"
+#include "sim/sim.h"
+
+static const char *name(struct scene *scene, const char *prefix, size_t i)
+{
+    ASSERT(scene->names_n < ARRAY_LEN(scene->names));
+    char *text = scene->names[scene->names_n++];
+
+    (void)snprintf(text, sizeof(scene->names[0]), "%s%zu", prefix, i + 1);
+    return text;
+}
+
+static struct retry_policy draw_retry(struct world *world)
+{
+    return (struct retry_policy){ .attempts = 1 + below(world, 4),
+                                  .first_ms = 1 + below(world, 3000),
+                                  .max_ms = 1000 + below(world, 20000) };
+}
+
+static void draw_model(struct world *world, size_t i)
+{
+    struct scene *scene = &world->scene;
+
+    scene->models[i] = (struct config_model){ .name = name(scene, "model", i),
+                                              .account = &scene->account,
+                                              .model = "sim-1",
+                                              .max_output_tokens = 1 + below(world, 500),
+                                              .timeout_ms = 1000 + below(world, 60000),
+                                              .price = { below(world, 3000), below(world, 3000),
+                                                         below(world, 9000) },
+                                              .has_price = 1,
+                                              .retry = draw_retry(world) };
+}
+
+static void draw_tool(struct world *world, size_t i)
+{
+    static const char *const command[] = { "./tool", NULL };
+    struct scene *scene = &world->scene;
+
+    scene->tools[i] = (struct config_tool){
+        .name = name(scene, "tool", i),
+        .description = "does something",
+        .parameters = "{\"type\":\"object\"}",
+        .kind = below(world, 4) ? TOOL_KIND_EXEC : TOOL_KIND_BUILTIN,
+        .command = command,
+        .timeout_ms = 1000 + below(world, 30000),
+        .retry = draw_retry(world),
+    };
+    scene->tools[i].builtin = scene->tools[i].kind == TOOL_KIND_BUILTIN ? "echo" : NULL;
+}
+
+static struct session_limits draw_limits(struct world *world)
+{
+    return (struct session_limits){
+        .steps = below(world, 3) ? 1 + below(world, 30) : 0,
+        .wall_ms = below(world, 2) ? 1000 + below(world, 300000) : 0,
+        .tokens = below(world, 3) ? 0 : 500 + below(world, 20000),
+        .nanousd = below(world, 3) ? 0 : 100000 + below(world, 50000000),
+    };
+}
+
+static void draw_agent(struct world *world, size_t i, size_t models_n, size_t tools_n)
+{
+    struct scene *scene = &world->scene;
+    struct config_agent *agent = &scene->agents[i];
+
+    *agent = (struct config_agent){ .name = name(scene, "agent", i),
+                                    .model = &scene->models[below(world, (uint32_t)models_n)],
+                                    .instructions = "Help {{context.who}}.",
+                                    .tools = scene->agent_tools[i],
+                                    .limits = draw_limits(world) };
+    for (size_t k = 0; k < tools_n; k++) {
+        if (below(world, 4) || k == 0)
+            scene->agent_tools[i][agent->tools_n++] = &scene->tools[k];
+    }
+    scene->revision_texts[i].max = REVISION_BYTES_MAX;
+    revision_make(agent, &scene->revision_texts[i], scene->revisions[i]);
+    agent->revision_text = buf_cstr(&scene->revision_texts[i]);
+    agent->revision = scene->revisions[i];
+}
+
+void scene_draw(struct world *world)
+{
+    struct scene *scene = &world->scene;
+    size_t models_n = 1 + below(world, SCENE_MODELS_MAX);
+    size_t tools_n = 1 + below(world, SCENE_TOOLS_MAX);
+    size_t agents_n = 1 + below(world, SCENE_AGENTS_MAX);
+
+    scene->account = (struct config_account){ .name = "account",
+                                              .provider = PROVIDER_OPENAI,
+                                              .base_url = "http://sim",
+                                              .api_key = "" };
+    for (size_t i = 0; i < models_n; i++)
+        draw_model(world, i);
+    for (size_t i = 0; i < tools_n; i++)
+        draw_tool(world, i);
+    for (size_t i = 0; i < agents_n; i++)
+        draw_agent(world, i, models_n, tools_n);
+    scene->config = (struct config){ .path = "sim",
+                                     .accounts = &scene->account,
+                                     .accounts_n = 1,
+                                     .models = scene->models,
+                                     .models_n = models_n,
+                                     .tools = scene->tools,
+                                     .tools_n = tools_n,
+                                     .agents = scene->agents,
+                                     .agents_n = agents_n,
+                                     .limits = { .tool_output_bytes = 65536,
+                                                 .tool_runs = 1 + below(world, 5),
+                                                 .model_calls = 1 + below(world, 4),
+                                                 .crashes = 3 + below(world, 4) } };
+}
+
+void scene_release(struct scene *scene)
+{
+    for (size_t i = 0; i < SCENE_AGENTS_MAX; i++)
+        buf_release(&scene->revision_texts[i]);
+}

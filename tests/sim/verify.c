@@ -1,0 +1,87 @@
+/*
+ * verify.c - what `pawl verify` promises: each journal, folded through the core, gives the state
+ * that is stored. The only check that uses the core.
+ */
+#include "core/event_json.h"
+#include "sim/book.h"
+
+struct fold {
+    struct world *world;
+    struct store_session row;
+    struct session_state state;
+};
+
+static void fold_event(struct fold *fold, const struct store_event *event)
+{
+    struct session_event read;
+    struct session_commands commands;
+    struct err err = { 0 };
+
+    if (event_read(&read, event->kind, event->body, &err))
+        fail(fold->world, "%.*s event %u: %s", (int)fold->row.id.len, fold->row.id.ptr, event->seq,
+             err.msg);
+    read.seq = event->seq;
+    read.at_ms = event->at_ms;
+    enum verdict verdict = session_step(&fold->state, &read, &commands);
+
+    if (verdict != VERDICT_MOVED)
+        fail(fold->world, "%.*s event %u %s: the core says %s", (int)fold->row.id.len,
+             fold->row.id.ptr, event->seq, event_kind_name(event->kind), verdict_name(verdict));
+}
+
+static void fold_journal(struct fold *fold)
+{
+    uint32_t after = 0;
+
+    while (after < fold->row.seq) {
+        struct store_op op = { .kind = STORE_EVENTS,
+                               .events = { .session = fold->row.key,
+                                           .after = after,
+                                           .limit = STORE_PAGE_MAX,
+                                           .what = STORE_EVENTS_BODIES } };
+
+        disk_do(fold->world, &op);
+        if (op.events.events_n == 0)
+            fail(fold->world, "%.*s: its journal ends early", (int)fold->row.id.len,
+                 fold->row.id.ptr);
+        for (size_t i = 0; i < op.events.events_n; i++)
+            fold_event(fold, &op.events.events[i]);
+        after = op.events.events[op.events.events_n - 1].seq;
+    }
+}
+
+static void check_waits(const struct fold *fold)
+{
+    struct session_wait waits[SESSION_WAITS_MAX];
+
+    if (!session_is_ended(&fold->state) && session_waits(&fold->state, waits) == 0)
+        fail(fold->world, "%.*s has not ended, and cannot say what it waits for",
+             (int)fold->row.id.len, fold->row.id.ptr);
+}
+
+static void verify(struct world *world, const struct book_session *session)
+{
+    struct store_op op = { .kind = STORE_LOAD, .load = { .id = slice_of(session->id) } };
+    unsigned char stored[SESSION_BLOB_MAX];
+    unsigned char folded[SESSION_BLOB_MAX];
+    struct fold fold = { .world = world };
+
+    disk_do(world, &op);
+    if (op.err.code != ERR_NONE)
+        fail(world, "ses%u is not in the store any more", session->index);
+    fold.row = op.load.row;
+    size_t stored_n = fold.row.state.len;
+
+    ASSERT(stored_n <= sizeof(stored));
+    memcpy(stored, fold.row.state.ptr, stored_n);
+    fold_journal(&fold);
+    if (session_encode(&fold.state, folded) != stored_n || memcmp(stored, folded, stored_n) != 0)
+        fail(world, "ses%u: its journal does not fold to its stored state", session->index);
+    check_waits(&fold);
+}
+
+void verify_all(struct world *world)
+{
+    for (size_t i = 0; i < world->book->sessions_n; i++)
+        verify(world, world->book->sessions[i]);
+}
