@@ -206,6 +206,7 @@ void engine_free(struct engine *engine)
     if (!engine)
         return;
     free_lives(engine);
+    requests_free(engine);
     free(engine->start);
     free_revisions(engine);
     suspects_free(engine->suspects);

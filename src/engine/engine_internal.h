@@ -9,6 +9,7 @@
 #define ENGINE_INTERNAL_H
 
 #include "base/arena.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/random.h"
 #include "core/event_json.h"
@@ -36,6 +37,7 @@ struct engine {
     struct recovery *recovery;
     struct sweep *sweep;
     struct suspects *suspects;
+    struct list asked;   /* requests in the hands of no session (requests.c) */
     struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
     int is_handing_over; /* the end of a drain: sessions are left without an owner */
@@ -210,6 +212,10 @@ void tool_jobs_free(struct live *live);
 /* Hands the end of an attempt to its session; copies what it needs. */
 void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
                    const struct tool_result *result);
+
+/* ---- requests.c ---- */
+
+void requests_free(struct engine *engine); /* answers those that no session has */
 
 /* ---- timed.c, sweep.c, recovery.c, suspects.c, drain.c ---- */
 

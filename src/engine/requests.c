@@ -5,9 +5,12 @@
 
 struct asked {
     struct input input;
+    struct engine *engine;
     struct engine_request *request;
-    struct loop_post answer;   /* for one that is refused before any session is touched */
     struct revision *revision; /* CREATE */
+    struct link aside;         /* engine->asked: in the hands of no session */
+    struct loop_post answer;   /* for one that is refused before any session is touched */
+    struct store_op op;        /* looks its key up */
 };
 
 static void refuse(struct engine_request *request, const char *code, enum err_code err_code,
@@ -17,10 +20,87 @@ static void refuse(struct engine_request *request, const char *code, enum err_co
     (void)err_set(&request->err, err_code, "%s", message);
 }
 
-static void asked_free(struct asked *asked)
+static void asked_answer(struct asked *asked)
 {
+    struct engine_request *request = asked->request;
+
     revision_unref(asked->revision);
     free(asked);
+    request->done(request, request->arg);
+}
+
+static void aside_answer(void *arg)
+{
+    struct asked *asked = arg;
+    struct engine *engine = asked->engine;
+
+    list_remove(&engine->asked, &asked->aside);
+    asked_answer(asked);
+    drain_check(engine);
+}
+
+static void set_replayed(struct engine_request *request, struct slice response)
+{
+    size_t most = sizeof(request->id.text) - 1;
+
+    request->is_replay = 1;
+    request->code = NULL;
+    request->err = (struct err){ 0 };
+    request->id = (struct id){ { 0 } };
+    memcpy(request->id.text, response.ptr, response.len < most ? response.len : most);
+}
+
+static void set_reused(struct engine_request *request)
+{
+    refuse(request, "idempotency_key_reused", ERR_INVALID,
+           "this Idempotency-Key was used with another body; use a new key for a new request");
+}
+
+/*
+ * A session that refuses a request with a key may have taken the same request before: one cannot
+ * cancel twice, but may well ask twice. Its key knows.
+ */
+static void on_key(struct store_op *op, void *arg)
+{
+    struct asked *asked = arg;
+    struct engine_request *request = asked->request;
+
+    if (op->err.code == ERR_NONE && slice_equal(op->key.body_hash, request->idempotency.body_hash))
+        set_replayed(request, op->key.response);
+    else if (op->err.code == ERR_NONE)
+        set_reused(request);
+    else if (op->err.code != ERR_NOT_FOUND)
+        refuse(request, NULL, ERR_UNAVAILABLE, op->err.msg); /* nothing was done, whatever failed */
+    aside_answer(asked);
+}
+
+static void ask_key(struct asked *asked)
+{
+    const struct store_idempotency *given = &asked->request->idempotency;
+
+    list_add(&asked->engine->asked, &asked->aside);
+    asked->op = (struct store_op){
+        .kind = STORE_KEY,
+        .key = { .tenant = given->tenant, .route = given->route, .key = given->key },
+        .done = on_key,
+        .arg = asked,
+    };
+    store_submit(asked->engine->deps.store, &asked->op);
+}
+
+void requests_free(struct engine *engine)
+{
+    struct link *at;
+
+    while ((at = list_first(&engine->asked))) {
+        struct asked *asked = CONTAINER_OF(at, struct asked, aside);
+
+        loop_post_cancel(engine->deps.loop, &asked->answer);
+        if (asked->op.done)
+            refuse(asked->request, NULL, ERR_UNAVAILABLE, "the server stopped; nothing was done");
+        list_remove(&engine->asked, at);
+        asked_answer(asked);
+    }
 }
 
 static void asked_end(struct live *live, struct input *input, const struct err *err)
@@ -33,8 +113,11 @@ static void asked_end(struct live *live, struct input *input, const struct err *
         request->err = *err;
         request->code = err->code == ERR_NOT_FOUND ? "session_not_found" : NULL;
     }
-    asked_free(asked);
-    request->done(request, request->arg);
+    if (err->code == ERR_NONE && request->err.code == ERR_CONFLICT &&
+        request->idempotency.key.len > 0)
+        ask_key(asked);
+    else
+        asked_answer(asked);
 }
 
 /*
@@ -52,20 +135,11 @@ static void replayed_end(struct live *live, struct input *input, const struct er
         return;
     }
     request->id = live->id;
-    if (commit->is_replay) {
-        size_t n = commit->replay.len < sizeof(request->id.text) - 1 ? commit->replay.len
-                                                                     : sizeof(request->id.text) - 1;
-
-        request->is_replay = 1;
-        request->id = (struct id){ { 0 } };
-        memcpy(request->id.text, commit->replay.ptr, n);
-        request->err = (struct err){ 0 };
-    } else {
-        refuse(request, "idempotency_key_reused", ERR_INVALID,
-               "this Idempotency-Key was used with another body; use a new key for a new request");
-    }
-    asked_free(asked);
-    request->done(request, request->arg);
+    if (commit->is_replay)
+        set_replayed(request, commit->replay);
+    else
+        set_reused(request);
+    asked_answer(asked);
 }
 
 /* ---- create ---- */
@@ -259,29 +333,24 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
 
 /* ---- all of them ---- */
 
-static void answer_refused(void *arg)
-{
-    struct asked *asked = arg;
-    struct engine_request *request = asked->request;
-
-    asked_free(asked);
-    request->done(request, request->arg);
-}
-
 void engine_submit(struct engine *engine, struct engine_request *request)
 {
     struct asked *asked = xcalloc(1, sizeof(*asked));
 
+    asked->engine = engine;
     asked->request = request;
     request->err = (struct err){ 0 };
     request->code = NULL;
+    request->is_replay = 0;
+    request->seq = 0;
     if (engine->drain)
         refuse(request, "shutting_down", ERR_LIMIT,
                "the server is shutting down; send this again in a moment");
     else if (request->kind == ENGINE_CREATE)
         check_create(engine, asked);
     if (request->err.code != ERR_NONE) {
-        loop_post(engine->deps.loop, &asked->answer, answer_refused, asked);
+        list_add(&engine->asked, &asked->aside);
+        loop_post(engine->deps.loop, &asked->answer, aside_answer, asked);
         return;
     }
     if (request->kind == ENGINE_CREATE) {

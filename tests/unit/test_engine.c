@@ -431,6 +431,33 @@ static void a_key_seen_before_gives_the_same_session(void **state)
     assert_int_equal(w->asked_n, 1);
 }
 
+/* A session is cancelled once; whoever did it with a key may ask again whether it was. */
+static void a_change_repeated_with_its_key_is_no_conflict(void **state)
+{
+    static const struct said said[] = { { .tools = { "add" } } };
+    struct world *w = *state;
+
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    w->are_tools_slow = 1;
+    create(w);
+    struct id id = w->request.id;
+    struct engine_request request = { .kind = ENGINE_CANCEL,
+                                      .session = id_slice(&id),
+                                      .idempotency = { .route = SLICE_LIT("cancel"),
+                                                       .key = SLICE_LIT("k"),
+                                                       .body_hash = SLICE_LIT("h") } };
+    ask(w, request);
+    assert_int_equal(w->request.err.code, ERR_NONE);
+    ask(w, request);
+    assert_int_equal(w->request.err.code, ERR_NONE);
+    assert_true(w->request.is_replay);
+    request.idempotency.key = SLICE_LIT("another");
+    ask(w, request);
+    assert_int_equal(w->request.err.code, ERR_CONFLICT);
+    assert_string_equal(w->request.code, "session_state");
+}
+
 static void on_drained(void *arg)
 {
     ((struct world *)arg)->is_drained = 1;
@@ -483,6 +510,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_unknown_agent_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_session_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_key_seen_before_gives_the_same_session, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_change_repeated_with_its_key_is_no_conflict, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_drain_hands_over_and_the_next_process_goes_on, set_up,
                                         tear_down),
