@@ -85,6 +85,7 @@ struct live {
     struct load *load;   /* under way */
     int is_loading;      /* row, revision or history are on their way */
     int needs_row;       /* the store's row is to be read (again) before anything else */
+    int is_recovering;   /* an input is there that takes up what its dead owner left in flight */
     int is_gone;         /* it is not in the store: inputs are answered with load_err */
     struct err load_err;
     struct tick *tick;    /* on its way to the store, or being built */
@@ -103,6 +104,7 @@ struct live {
 struct live *live_get(struct engine *engine, struct slice id);
 struct live *live_new(struct engine *engine, const struct id *id); /* about to be created */
 void live_input(struct live *live, struct input *input);           /* takes over input */
+void live_input_first(struct live *live, struct input *input);     /* before all others */
 void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
 void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
@@ -232,6 +234,8 @@ void sweep_free(struct sweep *sweep); /* NULL-safe */
 void recovery_start(struct engine *engine);
 void recovery_free(struct recovery *recovery);
 void recover_input(struct live *live, enum interrupted_by by); /* takes up what was in flight */
+void recover_inherited(
+    struct live *live); /* its row was read: was it in flight when its owner died? */
 
 /* Three crashes in a row: from here it runs alone, one suspect at a time. */
 enum { SUSPECT_CRASHES = 3 };

@@ -50,6 +50,15 @@ void live_input(struct live *live, struct input *input)
     live_pump(live);
 }
 
+void live_input_first(struct live *live, struct input *input)
+{
+    input->next = live->inputs;
+    if (!live->inputs)
+        live->inputs_last = &input->next;
+    live->inputs = input;
+    live_pump(live);
+}
+
 void live_pump(struct live *live)
 {
     loop_post(live->engine->deps.loop, &live->pump, pump, live);

@@ -247,6 +247,7 @@ static void on_row(struct store_op *op, void *arg)
     (void)snprintf(load->hash, sizeof(load->hash), "%.*s", (int)op->load.row.revision.len,
                    op->load.row.revision.ptr);
     live->needs_row = 0;
+    recover_inherited(live);
     load_revision(load);
 }
 

@@ -4,7 +4,8 @@
  * Every live session is looked at once at the start. One with an owner was in flight when its
  * process died: each of its calls is recorded as interrupted, and handed out again. One without
  * was handed over, and its open commands are carried out. One that waits for a permit is put in
- * line.
+ * line. Whoever brings a session in for another reason, before its turn comes here, meets the same
+ * owner in its row: so that is where it is recovered (recover_inherited()).
  */
 #include <stdlib.h>
 
@@ -48,32 +49,47 @@ static void recover_apply(struct live *live, struct tick *tick, struct input *in
 
 static void recover_end(struct live *live, struct input *input, const struct err *err)
 {
-    (void)live;
+    struct recover *recover = CONTAINER_OF(input, struct recover, input);
+
     (void)err;
-    free(CONTAINER_OF(input, struct recover, input));
+    if (recover->by == INTERRUPTED_CRASH)
+        live->is_recovering = 0;
+    free(recover);
 }
 
-void recover_input(struct live *live, enum interrupted_by by)
+static struct input *recover_new(enum interrupted_by by)
 {
     struct recover *recover = xcalloc(1, sizeof(*recover));
 
     recover->input = (struct input){ .apply = recover_apply, .end = recover_end };
     recover->by = by;
-    live_input(live, &recover->input);
+    return &recover->input;
+}
+
+void recover_input(struct live *live, enum interrupted_by by)
+{
+    live_input(live, recover_new(by));
+}
+
+static int is_mine(const struct engine *engine, const struct store_session *row)
+{
+    return row->owner == engine->worker && row->epoch == engine->epoch;
+}
+
+/* Once: its row may be read again before the interruptions are recorded. */
+void recover_inherited(struct live *live)
+{
+    if (live->row.owner == 0 || is_mine(live->engine, &live->row) || live->is_recovering)
+        return;
+    live->is_recovering = 1;
+    live->engine->stats.recovered++;
+    live_input_first(live, recover_new(INTERRUPTED_CRASH));
 }
 
 static void take_up(struct engine *engine, const struct store_session *row)
 {
-    int is_mine = row->owner == engine->worker && row->epoch == engine->epoch;
-
-    if (is_mine || map_get(engine->lives, row->id))
-        return; /* it was begun by this process, beside the recovery */
-    if (row->owner != 0) {
-        engine->stats.recovered++;
-        recover_input(live_get(engine, row->id), INTERRUPTED_CRASH);
-        return;
-    }
-    live_pump(live_get(engine, row->id));
+    if (!is_mine(engine, row)) /* else it was begun by this process, beside the recovery */
+        live_pump(live_get(engine, row->id));
 }
 
 static void next_page(void *arg);
