@@ -54,8 +54,11 @@ static void load_failed(struct load *load, const struct err *err)
     } else if (err->code == ERR_CORRUPT) {
         engine_fatal(live->engine, err);
     } else {
+        struct err nothing_done = *err;
+
+        nothing_done.code = ERR_UNAVAILABLE; /* whatever failed: it was only read */
         live->needs_row = 1;
-        live_retry_later(live, err);
+        live_retry_later(live, &nothing_done);
     }
     load_end(load);
 }
