@@ -33,6 +33,7 @@ struct engine {
     struct tool_job **tool_last;
     size_t tool_waiting;
     size_t tool_runs;
+    size_t builtin_runs;
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
     struct recovery *recovery;
     struct sweep *sweep;

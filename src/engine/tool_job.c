@@ -34,6 +34,14 @@ static struct tool_runner *runner_of(const struct tool_job *job)
     return job->is_exec ? deps->exec : deps->builtin;
 }
 
+/* Only commands count against limits.tool_runs; a drain waits for both. */
+static size_t *running_of(struct tool_job *job)
+{
+    struct engine *engine = job->live->engine;
+
+    return job->is_exec ? &engine->tool_runs : &engine->builtin_runs;
+}
+
 static void on_done(struct tool_run *run, void *arg)
 {
     struct tool_job *job = arg;
@@ -42,7 +50,7 @@ static void on_done(struct tool_run *run, void *arg)
 
     if (!job->is_stopped)
         outcome_input(live, job->call, job->attempt, &run->result);
-    engine->tool_runs -= (size_t)job->is_exec;
+    --*running_of(job);
     job_unlink(job);
     job_free(job);
     live_pump(live);
@@ -53,7 +61,7 @@ static void on_done(struct tool_run *run, void *arg)
 static void job_run(struct tool_job *job)
 {
     job->is_waiting = 0;
-    job->live->engine->tool_runs += (size_t)job->is_exec;
+    ++*running_of(job);
     tool_runner_start(runner_of(job), &job->run);
 }
 
