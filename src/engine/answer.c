@@ -190,7 +190,7 @@ static void answered(struct tick *tick, struct answer *answer)
     }
     put_wire(tick, result, n, &wire);
     if (n == 0)
-        tick->output = result->text;
+        tick->reason.output = result->text;
     if (tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
                                              .call_extras = call_extras,
@@ -198,7 +198,7 @@ static void answered(struct tick *tick, struct answer *answer)
         keep_calls(tick->live, &event, result, declared);
         return;
     }
-    tick->output = (struct slice){ 0 };
+    tick->reason = (struct tick_reason){ 0 };
     tick->live->engine->stats.late++;
     late_usage(tick, answer);
 }
@@ -230,13 +230,12 @@ static void failed(struct tick *tick, struct answer *answer)
         event.model_failed.charged = tick->state.model.reserved;
     event.model_failed.retry_at_ms = next_try(tick, answer);
     if (event.model_failed.retry_at_ms == 0) {
-        tick->end_code = tick_text(tick, "model_%s", name);
-        tick->end_message = message;
+        tick->reason.code = tick_text(tick, "model_%s", name);
+        tick->reason.message = message;
     }
     if (tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras }) == VERDICT_MOVED)
         return;
-    tick->end_code = (struct slice){ 0 };
-    tick->end_message = (struct slice){ 0 };
+    tick->reason = (struct tick_reason){ 0 };
     tick->live->engine->stats.late++;
     late_usage(tick, answer);
 }

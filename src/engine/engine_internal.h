@@ -131,6 +131,13 @@ struct tick_event {
     struct slice wire; /* or NULL */
 };
 
+/* What an event knows of the end that it leads to. NULL: as the end's cause says. */
+struct tick_reason {
+    struct slice code;
+    struct slice message;
+    struct slice output; /* what the turn came to */
+};
+
 enum { TICK_EVENTS_MAX = 160 };
 
 struct tick {
@@ -146,8 +153,8 @@ struct tick {
     struct input **inputs_last;
     int64_t now_ms;
     uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
-    struct slice end_code, end_message;      /* of a turn_ended in it; NULL: as its cause says */
-    struct slice output;                     /* what the turn came to, if it ends in this tick */
+    struct tick_reason reason;               /* of the end that is about to follow */
+    struct slice end_code, end_message;      /* of the last end in it */
     int has_permit;                          /* it holds one for a model_started */
     int is_claim;                            /* commit even without events: the owner changes */
     int needs_history;   /* the model is wanted, and what to send it is not here */

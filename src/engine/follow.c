@@ -67,10 +67,11 @@ static void follow_turn_end(struct tick *tick, enum end_cause cause, struct spen
 
     event.turn_ended.cause = cause;
     event.turn_ended.refused = refused;
-    if (!tick->end_code.ptr)
-        tick->end_code = slice_of(end_cause_name(cause));
-    if (!tick->end_message.ptr)
-        tick->end_message = slice_of(end_text(cause));
+    struct tick_reason reason = tick->reason;
+
+    tick->reason = (struct tick_reason){ 0 }; /* another turn may end in this tick */
+    tick->end_code = reason.code.ptr ? reason.code : slice_of(end_cause_name(cause));
+    tick->end_message = reason.message.ptr ? reason.message : slice_of(end_text(cause));
     const struct event_extra extras[] = {
         { .name = "status",
           .kind = EXTRA_TEXT,
@@ -81,7 +82,7 @@ static void follow_turn_end(struct tick *tick, enum end_cause cause, struct spen
         { .name = "message",
           .kind = EXTRA_TEXT,
           .text = is_completed ? (struct slice){ 0 } : tick->end_message },
-        { .name = "output", .kind = EXTRA_TEXT, .text = tick->output },
+        { .name = "output", .kind = EXTRA_TEXT, .text = reason.output },
         { 0 },
     };
     struct slice wire = answers_of_closed(tick, end_cause_name(cause));
