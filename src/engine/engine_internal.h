@@ -248,7 +248,8 @@ void recover_inherited(
 /* Three crashes in a row: from here it runs alone, one suspect at a time. */
 enum { SUSPECT_CRASHES = 3 };
 int suspect_is_held(struct live *live, const struct session_state *state); /* puts it in line */
-void suspects_let_go(struct live *live); /* it had an answer, or is let go: the next one's turn */
+void suspect_committed(struct live *live); /* a recorded answer clears it: the next one's turn */
+void suspects_let_go(struct live *live);   /* it leaves this process: the next one's turn, too */
 void suspects_free(struct suspects *suspects);
 
 void drain_check(struct engine *engine); /* something ended: perhaps all has; soon, not now */

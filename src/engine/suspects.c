@@ -43,14 +43,17 @@ static void wait_in_line(struct suspects *suspects, const struct id *session)
     suspects->last = &suspect->next;
 }
 
+static int is_suspect(const struct session_state *state)
+{
+    return state->crashes >= SUSPECT_CRASHES && session_is_live(state);
+}
+
 int suspect_is_held(struct live *live, const struct session_state *state)
 {
     struct engine *engine = live->engine;
 
-    if (state->crashes < SUSPECT_CRASHES || !session_is_live(state)) {
-        suspects_let_go(live);
+    if (!is_suspect(state))
         return 0;
-    }
     struct suspects *suspects = suspects_of(engine);
     if (!suspects->running)
         suspects->running = live;
@@ -58,6 +61,12 @@ int suspect_is_held(struct live *live, const struct session_state *state)
         return 0;
     wait_in_line(suspects, &live->id);
     return 1;
+}
+
+void suspect_committed(struct live *live)
+{
+    if (!is_suspect(&live->state))
+        suspects_let_go(live);
 }
 
 void suspects_let_go(struct live *live)

@@ -251,6 +251,7 @@ static void committed(struct tick *tick)
     live->tick = NULL;
     engine->stats.ticks++;
     live_drop_calls(live);
+    suspect_committed(live);
     tell_ended(tick);
     end_inputs(tick, &(struct err){ 0 });
     if (tick->has_permit)
