@@ -182,8 +182,10 @@ static void set_row(struct tick *tick, struct store_session *row)
     struct engine *engine = live->engine;
     unsigned char blob[SESSION_BLOB_MAX];
     size_t len = session_encode(&tick->state, blob);
-    int is_owned = session_is_in_flight(&tick->state) && !engine->is_handing_over &&
-                   !suspect_is_held(live, &tick->state);
+    int is_kept = !engine->is_handing_over && !suspect_is_held(live, &tick->state);
+    /* A model call is never handed over: its attempt is asked once, and interrupted if lost. */
+    int is_owned =
+        tick->state.model.phase == MODEL_RUNNING || (is_kept && session_is_in_flight(&tick->state));
 
     row->revision = slice_of(live->revision->hash);
     row->status = session_status(&tick->state);
@@ -232,6 +234,19 @@ static void tell_ended(struct tick *tick)
         deps->on_ended(deps->arg, &tick->live->row, tick->end_code, tick->end_message);
 }
 
+/* Nothing of a session that was just claimed runs here yet: whatever is open now is begun. */
+static void carry_out(struct tick *tick)
+{
+    struct session_commands open;
+
+    if (!tick->is_claim) {
+        commands_carry_out(tick->live, tick->commands, tick->commands_n);
+        return;
+    }
+    session_open_commands(&tick->live->state, &open);
+    commands_carry_out(tick->live, open.at, open.n);
+}
+
 /* The tick is in the store: the session is what it says, and its commands may be carried out. */
 static void committed(struct tick *tick)
 {
@@ -256,13 +271,7 @@ static void committed(struct tick *tick)
     end_inputs(tick, &(struct err){ 0 });
     if (tick->has_permit)
         tick->has_permit = 0; /* the model job holds it from here */
-    commands_carry_out(live, tick->commands, tick->commands_n);
-    if (tick->is_claim && tick->events_n == 0) {
-        struct session_commands open;
-
-        session_open_commands(&live->state, &open);
-        commands_carry_out(live, open.at, open.n);
-    }
+    carry_out(tick);
     if (engine->deps.on_commit && tick->events_n > 0)
         engine->deps.on_commit(engine->deps.arg, id_slice(&live->id), live->row.seq);
     tick_free(tick);
