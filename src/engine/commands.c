@@ -10,10 +10,23 @@ static int is_still_wanted(const struct live *live, const struct session_command
            (call->phase == CALL_RUNNING || call->phase == CALL_SENT);
 }
 
+/* Its commit was on its way when all calls were stopped: this one is interrupted before it began.
+ */
+static void give_permit_back(struct engine *engine)
+{
+    engine->model_calls--;
+    drain_check(engine);
+}
+
 static void carry_out(struct live *live, const struct session_command *command)
 {
     switch (command->kind) {
-    case CMD_CALL_MODEL: model_job_start(live, command->call, command->attempt); break;
+    case CMD_CALL_MODEL:
+        if (drain_is_grace_over(live->engine))
+            give_permit_back(live->engine);
+        else
+            model_job_start(live, command->call, command->attempt);
+        break;
     case CMD_STOP_MODEL: model_job_stop(live, command->call, command->attempt); break;
     case CMD_RUN_TOOL:
         /* While draining nothing is begun: the next process takes it up. */

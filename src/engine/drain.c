@@ -16,6 +16,7 @@ struct drain {
     struct loop_timer grace;
     struct loop_timer give_up;
     struct loop_post check;
+    int is_grace_over;
     int is_done;
 };
 
@@ -61,11 +62,17 @@ void drain_check(struct engine *engine)
         loop_post(engine->deps.loop, &engine->drain->check, check, engine->drain);
 }
 
+int drain_is_grace_over(const struct engine *engine)
+{
+    return engine->drain && engine->drain->is_grace_over;
+}
+
 static void stop_all(void *arg)
 {
     struct drain *drain = arg;
     void *value;
 
+    drain->is_grace_over = 1;
     for (size_t at = 0; map_each(drain->engine->lives, &at, &value);) {
         model_jobs_stop(value);
         tool_jobs_stop(value);

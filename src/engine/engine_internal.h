@@ -253,6 +253,7 @@ void suspects_let_go(struct live *live);   /* it leaves this process: the next o
 void suspects_free(struct suspects *suspects);
 
 void drain_check(struct engine *engine); /* something ended: perhaps all has; soon, not now */
+int drain_is_grace_over(const struct engine *engine); /* what is in flight is stopped */
 void drain_free(struct drain *drain);
 
 void engine_fatal(struct engine *engine, const struct err *err);
