@@ -126,10 +126,10 @@ void book_answered(struct book *book, const struct given_answer *answer)
           answer->call, answer->attempt, model_error_name(answer->error), answer->say,
           answer->calls_n);
     if (map_put_u64(book->answers, key_of(answer->session, answer->call, answer->attempt), copy))
-        fail(book->world, "ses%u call %u attempt %u was asked twice", answer->session,
-             answer->call, answer->attempt);
-    book->answer_list = xrealloc((void *)book->answer_list,
-                                 (book->answers_n + 1) * sizeof(struct given_answer *));
+        fail(book->world, "ses%u call %u attempt %u was asked twice", answer->session, answer->call,
+             answer->attempt);
+    book->answer_list =
+        xrealloc((void *)book->answer_list, (book->answers_n + 1) * sizeof(struct given_answer *));
     book->answer_list[book->answers_n++] = copy;
 }
 
@@ -170,8 +170,8 @@ static struct book_session *session_add(struct book *book, const struct store_se
     session->is_pill = chance(world, world->weights.pill);
     if (!session->agent)
         fail(world, "a session of an agent that there is not");
-    book->sessions = xrealloc((void *)book->sessions,
-                              (book->sessions_n + 1) * sizeof(struct book_session *));
+    book->sessions =
+        xrealloc((void *)book->sessions, (book->sessions_n + 1) * sizeof(struct book_session *));
     book->sessions[book->sessions_n++] = session;
     (void)map_put(book->by_id, row->id, session);
     return session;

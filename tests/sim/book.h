@@ -35,11 +35,11 @@ struct book_call {
     uint32_t attempt;
     uint32_t failures;
     int64_t due_ms;
-    unsigned out_process;    /* the process in which this attempt was handed out */
-    uint32_t ran;            /* the highest attempt that a runner has seen */
-    uint32_t closed_seq;     /* by this event */
-    uint32_t out_seq;        /* this attempt was handed out by this event */
-    size_t item;             /* of its answer */
+    unsigned out_process; /* the process in which this attempt was handed out */
+    uint32_t ran;         /* the highest attempt that a runner has seen */
+    uint32_t closed_seq;  /* by this event */
+    uint32_t out_seq;     /* this attempt was handed out by this event */
+    size_t item;          /* of its answer */
 };
 
 /* The result of a tool call as the model must get it. */
@@ -105,7 +105,7 @@ struct book_session {
     size_t items_n, items_cap;
     unsigned answers_n;   /* with tool calls: for the script */
     unsigned char *kinds; /* of event i + 1: enum event_kind */
-    int tick_counts;    /* `counts` seen in this tick */
+    int tick_counts;      /* `counts` seen in this tick */
     int tick_interrupted;
     int64_t tick_ms;
 };

@@ -114,8 +114,9 @@ static void check_end(struct book_event *e, const char *cause)
     if (is_completed ? code.ptr != NULL : !slice_is(code, expected))
         book_wrong(e, "it ends by %s, and says %.*s", expected, (int)code.len,
                    code.ptr ? code.ptr : "");
-    if (is_completed && !slice_is(json_str(json_get(e->body, "output")),
-                                  session->items[session->items_n - 1].token) &&
+    if (is_completed &&
+        !slice_is(json_str(json_get(e->body, "output")),
+                  session->items[session->items_n - 1].token) &&
         session->unread == 0)
         book_wrong(e, "its output is not the last answer");
 }

@@ -126,8 +126,8 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
                       const struct json *decl)
 {
     struct book_session *session = e->session;
-    int is_good = has_tool(session, given->calls[i].tool) &&
-                  is_good_arguments(given->calls[i].arguments);
+    int is_good =
+        has_tool(session, given->calls[i].tool) && is_good_arguments(given->calls[i].arguments);
     struct book_call *call;
 
     if (session->calls_n == session->calls_cap) {
@@ -202,8 +202,7 @@ static const char *end_of(enum answer_finish finish)
 static void answered(struct book_event *e)
 {
     struct book_session *session = e->session;
-    const struct given_answer *given =
-        book_given(e->world->book, session, e->call, e->attempt);
+    const struct given_answer *given = book_given(e->world->book, session, e->call, e->attempt);
     const struct json *calls = json_get(e->body, "calls");
     struct money used = book_money(e->body, "used");
     size_t first = session->calls_n;
@@ -275,15 +274,14 @@ void book_check_retry(struct book_event *e, const struct retry_policy *policy, u
 static void failed(struct book_event *e)
 {
     struct book_session *session = e->session;
-    const struct given_answer *given =
-        book_given(e->world->book, session, e->call, e->attempt);
+    const struct given_answer *given = book_given(e->world->book, session, e->call, e->attempt);
     struct money charged = book_money(e->body, "charged");
 
     check_current(e);
     if (!given || given->error == MODEL_OK)
         book_wrong(e, "the model did not fail");
-    if (!is_same(charged, may_have_cost(given->error) ? session->model.reserved
-                                                      : (struct money){ 0 }))
+    if (!is_same(charged,
+                 may_have_cost(given->error) ? session->model.reserved : (struct money){ 0 }))
         book_wrong(e, "%s is charged wrongly", model_error_name(given->error));
     book_charge(session, charged);
     session->model.failures++;
@@ -305,12 +303,11 @@ static void failed(struct book_event *e)
 static void usage_came(struct book_event *e)
 {
     struct book_session *session = e->session;
-    const struct given_answer *given =
-        book_given(e->world->book, session, e->call, e->attempt);
+    const struct given_answer *given = book_given(e->world->book, session, e->call, e->attempt);
     size_t i = 0;
 
-    while (i < session->charges_n && (session->charges[i].call != e->call ||
-                                      session->charges[i].attempt != e->attempt))
+    while (i < session->charges_n &&
+           (session->charges[i].call != e->call || session->charges[i].attempt != e->attempt))
         i++;
     if (i == session->charges_n)
         book_wrong(e, "nothing was charged for it");

@@ -50,8 +50,7 @@ static int64_t wake_at_ms(const struct book_session *session)
 static void check_owner(struct book *book, const struct book_session *session,
                         const struct store_session *row)
 {
-    int may_be_nobodys =
-        book->world->process == PROCESS_DRAINING || session->crashes >= SUSPECT_AT;
+    int may_be_nobodys = book->world->process == PROCESS_DRAINING || session->crashes >= SUSPECT_AT;
 
     if (row->owner != 0 && !is_in_flight(session))
         fail(book->world, "ses%u is owned, and nothing of it is in flight", session->index);

@@ -39,8 +39,7 @@ static struct book_call *call_of(struct book_event *e)
 static void finished(struct book_event *e)
 {
     struct book_call *call = call_of(e);
-    const struct given_result *given =
-        book_run_of(e->world->book, e->session, e->call, e->attempt);
+    const struct given_result *given = book_run_of(e->world->book, e->session, e->call, e->attempt);
     struct slice output = json_str(json_get(e->body, "output"));
     char text[TEXT_MAX];
 
@@ -69,8 +68,7 @@ static const struct retry_policy *policy_of(const struct book_session *session,
 
 static void failed_run(struct book_event *e, struct book_call *call)
 {
-    const struct given_result *given =
-        book_run_of(e->world->book, e->session, e->call, e->attempt);
+    const struct given_result *given = book_run_of(e->world->book, e->session, e->call, e->attempt);
 
     if (call->state != TOOLING_OUT || e->attempt != call->attempt)
         book_wrong(e, "only the attempt under way (%u) can fail", call->attempt);
@@ -166,9 +164,9 @@ struct book_session *book_ran(struct book *book, const struct tool_run *run)
         fail(world, "call %u got the arguments %.*s instead of %s", run->call,
              (int)run->arguments.len, run->arguments.ptr, call->arguments);
     check_key(book, session, run);
-    if (run->attempt > call->attempt || (run->attempt == call->attempt &&
-                                         call->state != TOOLING_OUT &&
-                                         call->state != TOOLING_CLOSED))
+    if (run->attempt > call->attempt ||
+        (run->attempt == call->attempt && call->state != TOOLING_OUT &&
+         call->state != TOOLING_CLOSED))
         fail(world, "ses%u call %u attempt %u runs, and is not recorded as handed out",
              session->index, run->call, run->attempt);
     if (run->attempt < call->attempt && session->known_seq >= call->out_seq)

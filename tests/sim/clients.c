@@ -8,9 +8,9 @@
 struct asked {
     struct world *world;
     struct engine_request request;
-    struct asked *first;     /* itself, or the one that this repeats */
-    struct asked *next;      /* of the same first */
-    char text[TOKEN_MAX];    /* found again in the journal */
+    struct asked *first;  /* itself, or the one that this repeats */
+    struct asked *next;   /* of the same first */
+    char text[TOKEN_MAX]; /* found again in the journal */
     char key[TOKEN_MAX];
     char session[ID_TEXT_MAX];
     struct id id; /* the session, as answered */
@@ -108,8 +108,7 @@ static struct asked *asked_new(struct world *world, enum engine_request_kind kin
 {
     struct asked *asked = xcalloc(1, sizeof(*asked));
 
-    world->asked = xrealloc((void *)world->asked,
-                            (world->asked_n + 1) * sizeof(struct asked *));
+    world->asked = xrealloc((void *)world->asked, (world->asked_n + 1) * sizeof(struct asked *));
     world->asked[world->asked_n++] = asked;
     asked->number = (unsigned)world->asked_n;
     asked->world = world;
@@ -160,8 +159,7 @@ static void create(struct world *world)
         return;
     world->created++;
     asked = asked_new(world, ENGINE_CREATE);
-    asked->request.agent =
-        slice_of(config->agents[below(world, (uint32_t)config->agents_n)].name);
+    asked->request.agent = slice_of(config->agents[below(world, (uint32_t)config->agents_n)].name);
     asked->request.context = SLICE_LIT("{\"who\":\"them\"}");
     if (below(world, 30) == 0)
         asked->request.agent = SLICE_LIT("nobody");
@@ -185,8 +183,8 @@ static void change(struct world *world, enum engine_request_kind kind,
 /* The same once more: at once, much later, before the first has its answer. */
 static void replay(struct world *world)
 {
-    struct asked *first = world->asked_n ? world->asked[below(world, (uint32_t)world->asked_n)]
-                                         : NULL;
+    struct asked *first =
+        world->asked_n ? world->asked[below(world, (uint32_t)world->asked_n)] : NULL;
     struct asked *asked;
 
     if (!first || first->first != first || !first->key[0])

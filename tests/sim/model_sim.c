@@ -1,4 +1,5 @@
-/* model_sim.c - a model that says what chance says: text, calls good and bad, errors of each kind. */
+/* model_sim.c - a model that says what chance says: text, calls good and bad, errors of each kind.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -72,7 +73,7 @@ static void draw_call(struct sim_call *s, const struct book_session *session, si
         tool = "nosuch";
     if (chance(world, world->weights.model_odd))
         arguments = bad[below(world, ARRAY_LEN(bad))];
-    (void)snprintf(s->answer.calls[i].id, TOKEN_MAX, "id%zu", i);
+    (void)snprintf(s->answer.calls[i].id, TOKEN_MAX, "id%u", (unsigned)i % 100);
     (void)snprintf(s->answer.calls[i].tool, TOKEN_MAX, "%s", tool);
     (void)snprintf(s->answer.calls[i].arguments, TEXT_MAX, "%s", arguments);
 }
@@ -106,9 +107,9 @@ static void draw_usage(struct sim_call *s)
 static void draw_answer(struct sim_call *s, struct book_session *session)
 {
     static const enum model_error errors[] = {
-        MODEL_RATE_LIMITED, MODEL_OVERLOADED,   MODEL_SERVER_ERROR, MODEL_UNREACHABLE,
-        MODEL_TIMED_OUT,    MODEL_BAD_ANSWER,   MODEL_RATE_LIMITED, MODEL_UNAUTHORIZED,
-        MODEL_NOT_FOUND,    MODEL_REFUSED,      MODEL_NO_QUOTA,
+        MODEL_RATE_LIMITED, MODEL_OVERLOADED, MODEL_SERVER_ERROR, MODEL_UNREACHABLE,
+        MODEL_TIMED_OUT,    MODEL_BAD_ANSWER, MODEL_RATE_LIMITED, MODEL_UNAUTHORIZED,
+        MODEL_NOT_FOUND,    MODEL_REFUSED,    MODEL_NO_QUOTA,
     };
     struct world *world = s->world;
 

@@ -89,10 +89,9 @@ void scene_draw(struct world *world)
     size_t tools_n = 1 + below(world, SCENE_TOOLS_MAX);
     size_t agents_n = 1 + below(world, SCENE_AGENTS_MAX);
 
-    scene->account = (struct config_account){ .name = "account",
-                                              .provider = PROVIDER_OPENAI,
-                                              .base_url = "http://sim",
-                                              .api_key = "" };
+    scene->account = (struct config_account){
+        .name = "account", .provider = PROVIDER_OPENAI, .base_url = "http://sim", .api_key = ""
+    };
     for (size_t i = 0; i < models_n; i++)
         draw_model(world, i);
     for (size_t i = 0; i < tools_n; i++)

@@ -26,9 +26,9 @@ struct asked;
 
 /* Percentages and times, drawn by each world. */
 struct weights {
-    uint32_t store_delay_ms; /* at most */
-    uint32_t store_refuses;  /* an operation: surely nothing happened */
-    uint32_t store_loses;    /* the answer to an operation: nobody knows */
+    uint32_t store_delay_ms;  /* at most */
+    uint32_t store_refuses;   /* an operation: surely nothing happened */
+    uint32_t store_loses;     /* the answer to an operation: nobody knows */
     uint32_t commit_survives; /* of what was on its way in a crash */
     uint32_t model_fails;
     uint32_t model_calls_tools;

@@ -68,10 +68,9 @@ static void start(struct tool_runner *runner, struct tool_run *run)
 
     s->world = world;
     s->run = run;
-    s->result = (struct given_result){ .session = session->index,
-                                       .call = run->call,
-                                       .attempt = run->attempt,
-                                       .end = TOOL_EXITED };
+    s->result = (struct given_result){
+        .session = session->index, .call = run->call, .attempt = run->attempt, .end = TOOL_EXITED
+    };
     (void)snprintf(s->result.output, TOKEN_MAX, "o%u", token(world));
     if (!world->is_peace && chance(world, world->weights.tool_fails))
         draw_failure(s);

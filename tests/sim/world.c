@@ -60,9 +60,8 @@ static uint32_t draw(struct world *world, uint32_t most)
 static void draw_weights(struct world *world)
 {
     static const uint32_t most[ACT_COUNT] = {
-        [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5, [ACT_PAUSE] = 8,
-        [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_REPLAY] = 10, [ACT_CRASH] = 15,
-        [ACT_DRAIN] = 8,   [ACT_JUMP] = 5,
+        [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5, [ACT_PAUSE] = 8, [ACT_RESUME] = 12,
+        [ACT_RETRY] = 12,  [ACT_REPLAY] = 10,  [ACT_CRASH] = 15, [ACT_DRAIN] = 8, [ACT_JUMP] = 5,
     };
     struct weights *w = &world->weights;
 
@@ -317,7 +316,8 @@ static void check_stats(struct world *world)
     struct engine_stats stats = engine_stats(world->engine);
 
     if (stats.sessions_live || stats.model_calls || stats.tool_runs || stats.tool_waiting)
-        fail(world, "all is quiet, and the engine holds %zu sessions, %zu calls, %zu runs, %zu waiting",
+        fail(world,
+             "all is quiet, and the engine holds %zu sessions, %zu calls, %zu runs, %zu waiting",
              stats.sessions_live, stats.model_calls, stats.tool_runs, stats.tool_waiting);
 }
 

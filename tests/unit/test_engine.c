@@ -230,18 +230,17 @@ static void set_config(struct world *w)
     revision_make(&w->agent, &w->revision_text, w->revision);
     w->agent.revision_text = buf_cstr(&w->revision_text);
     w->agent.revision = w->revision;
-    w->config = (struct config){ .accounts = &w->account,
-                                 .accounts_n = 1,
-                                 .models = &w->config_model,
-                                 .models_n = 1,
-                                 .tools = &w->config_tool,
-                                 .tools_n = 1,
-                                 .agents = &w->agent,
-                                 .agents_n = 1,
-                                 .limits = { .tool_output_bytes = 65536,
-                                             .tool_runs = 4,
-                                             .model_calls = 4,
-                                             .crashes = 5 } };
+    w->config = (struct config){
+        .accounts = &w->account,
+        .accounts_n = 1,
+        .models = &w->config_model,
+        .models_n = 1,
+        .tools = &w->config_tool,
+        .tools_n = 1,
+        .agents = &w->agent,
+        .agents_n = 1,
+        .limits = { .tool_output_bytes = 65536, .tool_runs = 4, .model_calls = 4, .crashes = 5 }
+    };
 }
 
 static int set_up(void **state)
@@ -321,12 +320,12 @@ static void on_events(struct store_op *op, void *arg)
 static void assert_journal(struct world *w, const char *expected)
 {
     struct kinds kinds = { 0 };
-    struct store_op op = { .kind = STORE_EVENTS,
-                           .events = { .session = 1,
-                                       .limit = STORE_PAGE_MAX,
-                                       .what = STORE_EVENTS_BODIES },
-                           .done = on_events,
-                           .arg = &kinds };
+    struct store_op op = {
+        .kind = STORE_EVENTS,
+        .events = { .session = 1, .limit = STORE_PAGE_MAX, .what = STORE_EVENTS_BODIES },
+        .done = on_events,
+        .arg = &kinds
+    };
 
     store_submit(w->store, &op);
     turn(w, &kinds.is_read);
