@@ -248,19 +248,47 @@ static void put_figures(struct buf *buf, const struct step *step, const struct s
         buf_putf(buf, " | %s", text_dollars(text, (double)try->spend.nanousd / 1e9));
 }
 
+static int is_asked_by(const struct step *step, const struct step *other)
+{
+    return other->call >= step->first_call && other->call - step->first_call < step->calls_n &&
+           other->kind != STEP_APPROVAL;
+}
+
+/* How many calls of that answer are of this tool; 0 if an earlier one was. */
+static unsigned count_asked(const struct timeline *timeline, const struct step *step, size_t at)
+{
+    unsigned n = 0;
+
+    for (size_t i = 0; i < timeline->steps.n; i++) {
+        const struct step *other = &timeline->steps.at[i];
+
+        if (!is_asked_by(step, other) || !slice_equal(other->name, timeline->steps.at[at].name))
+            continue;
+        if (i < at)
+            return 0;
+        n++;
+    }
+    return n;
+}
+
+/* "asks for now, needed_by (5)" */
 static void put_asked(struct buf *buf, const struct timeline *timeline, const struct step *step,
                       const struct timeline_style *style)
 {
     CLEANUP(buf_release) struct buf text = { .max = LINE_BYTES_MAX };
 
+    if (step->calls_n == 0)
+        return;
     for (size_t i = 0; i < timeline->steps.n; i++) {
         const struct step *other = &timeline->steps.at[i];
+        unsigned n = is_asked_by(step, other) ? count_asked(timeline, step, i) : 0;
 
-        if (other->call < step->first_call || other->call - step->first_call >= step->calls_n ||
-            other->kind == STEP_APPROVAL)
+        if (n == 0)
             continue;
         buf_puts(&text, text.len ? ", " : "");
         buf_put(&text, utf8_prefix(other->name, 100));
+        if (n > 1)
+            buf_putf(&text, " (%u)", n);
     }
     if (text.len > 0)
         put_second_line(buf, style, STYLE_NONE, "asks for ", buf_slice(&text));
