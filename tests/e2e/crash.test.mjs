@@ -145,9 +145,11 @@ async function killAgainAndAgain(pawl, unsteady, random, isOver) {
         await until('progress', () => isOver() || unsteady.events >= before + SESSIONS / 2,
                     STUCK_MS);
         await pause(random.between(0, 400));
+        if (kill % 10 === 5) await pawl.verify();
         toolsKilled += pawl.tools().length;
         unsteady.goesDown();
         await pawl.kill(); // checks that the lock is not free before the last tool is dead
+        if (kill % 10 === 0) await pawl.verify();
         await pawl.start();
         unsteady.isUp();
     }
@@ -266,6 +268,7 @@ test(`${KILLS} kills under ${SESSIONS} sessions: nothing is lost, nothing is twi
     ]);
     await clients;
     await checkAll(seed, pawl, unsteady, provider);
+    await pawl.verify();
     t.diagnostic(`${next} sessions, ${provider.requests.length} requests`);
     assert.equal((await pawl.stop()).status, 0);
     assert.deepEqual(pawl.processes(), [], 'nothing is left after the last stop');
