@@ -167,8 +167,7 @@ static void answered(struct tick *tick, struct answer *answer)
     unsigned slots = session_free_slots(&tick->state);
     uint32_t n = (uint32_t)(result->calls_n < slots ? result->calls_n : slots);
     struct declared *declared = arena_alloc(tick->arena, (n + 1) * sizeof(*declared));
-    const struct event_extra **call_extras =
-        arena_alloc(tick->arena, (n + 1) * sizeof(*call_extras));
+    const struct event_extra *call_extras[SESSION_CALLS_MAX];
     const struct event_extra extras[] = {
         { .name = "text", .kind = EXTRA_TEXT, .text = result->text },
         { .name = "usage",

@@ -42,7 +42,7 @@ static void carry_out(struct live *live, const struct session_command *command)
     case CMD_START_CHILD:
     case CMD_CANCEL_CHILD:
         /* No configuration of this version declares what leads to these. */
-        ASSERT(!"a command that nothing declared");
+        assert_failed("a command that nothing declared", __FILE__, __LINE__);
         break;
     case CMD_KIND_COUNT: break;
     }

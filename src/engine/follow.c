@@ -128,7 +128,7 @@ void follow_dues(struct tick *tick)
         case EV_TOOL_FAILED: follow_refused(tick, &due); break;
         default:
             /* Waits, approvals and leases: no configuration of this version declares them. */
-            ASSERT(!"an event is due that nothing declared");
+            assert_failed("an event is due that nothing declared", __FILE__, __LINE__);
         }
     }
 }

@@ -162,7 +162,7 @@ static void on_revision(struct store_op *op, void *arg)
         (err.code == ERR_NONE && revision_new(&revision, slice_of(load->hash), op->revision.text,
                                               engine->deps.formats, &err)))
         err.code = ERR_CORRUPT;
-    if (err.code != ERR_NONE) {
+    if (err.code != ERR_NONE || !revision) {
         (void)err_wrap(&err, "the revision of session %s", load->live->id.text);
         load_failed(load, &err);
         return;

@@ -46,8 +46,8 @@ static enum err_code read_tools(struct revision *revision, const struct model_fo
             .description = json_str(json_get(tool, "description")),
             .retry = read_retry(tool),
         };
-        revision->tools[i].parameters.len = schema.len;
-        revision->tools[i].parameters.ptr = buf_detach(&schema);
+        revision->tools[i].schema = buf_detach(&schema);
+        revision->tools[i].parameters = slice_of(revision->tools[i].schema);
         shown[i] = (struct model_tool){ .name = revision->tools[i].name,
                                         .description = revision->tools[i].description,
                                         .parameters = revision->tools[i].parameters };
@@ -114,7 +114,7 @@ void revision_unref(struct revision *revision)
     if (!revision || --revision->refs > 0)
         return;
     for (size_t i = 0; i < revision->tools_n; i++)
-        free((char *)(uintptr_t)revision->tools[i].parameters.ptr);
+        free(revision->tools[i].schema);
     free(revision->tools);
     free(revision->hash);
     json_free(revision->root);

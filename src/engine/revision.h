@@ -17,6 +17,7 @@ struct revision_tool {
     struct slice name;
     struct slice description;
     struct slice parameters; /* JSON Schema text */
+    char *schema;            /* which this holds */
     struct retry_policy retry;
 };
 

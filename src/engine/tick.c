@@ -394,10 +394,10 @@ static void on_commit(struct store_op *op, void *arg)
 }
 
 /* A session that a former process left in flight, without an owner: this one takes it. */
-static int is_to_be_claimed(const struct live *live)
+static int is_to_be_claimed(struct live *live)
 {
     return live->row.version > 0 && live->row.owner == 0 && session_is_in_flight(&live->state) &&
-           !live->engine->drain && !suspect_is_held((struct live *)(uintptr_t)live, &live->state);
+           !live->engine->drain && !suspect_is_held(live, &live->state);
 }
 
 void tick_run(struct live *live)

@@ -185,29 +185,34 @@ void tool_job_start(struct live *live, uint32_t call, uint32_t attempt)
     tool_jobs_next(live->engine);
 }
 
+static void job_stop(struct tool_job *job)
+{
+    job->is_stopped = 1;
+    if (!job->is_waiting) {
+        tool_runner_stop(runner_of(job), &job->run);
+        return;
+    }
+    live_pump(job->live);
+    job_unwait(job);
+    job_unlink(job);
+    job_free(job);
+}
+
 void tool_job_stop(struct live *live, uint32_t call, uint32_t attempt)
 {
-    for (struct tool_job *job = live->tool_jobs, *next; job; job = next) {
-        next = job->next;
-        if (job->call != call || job->attempt != attempt)
-            continue;
-        job->is_stopped = 1;
-        if (job->is_waiting) {
-            job_unwait(job);
-            job_unlink(job);
-            job_free(job);
-            live_pump(live);
-        } else {
-            tool_runner_stop(runner_of(job), &job->run);
-        }
-    }
+    struct tool_job *job = live->tool_jobs;
+
+    while (job && (job->call != call || job->attempt != attempt))
+        job = job->next;
+    if (job)
+        job_stop(job);
 }
 
 void tool_jobs_stop(struct live *live)
 {
     for (struct tool_job *job = live->tool_jobs, *next; job; job = next) {
         next = job->next;
-        tool_job_stop(live, job->call, job->attempt);
+        job_stop(job);
     }
 }
 

@@ -280,6 +280,6 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
-    case STORE_OP_KIND_COUNT: ASSERT(!"a read is not written"); break;
+    case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__); break;
     }
 }

@@ -342,6 +342,6 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_SWEEP:
-    case STORE_OP_KIND_COUNT: ASSERT(!"a write is not read"); break;
+    case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }
 }

@@ -196,7 +196,7 @@ static void assert_op(const struct store_op *op)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_SWEEP: break;
-    case STORE_OP_KIND_COUNT: ASSERT(!"an operation has a kind"); break;
+    case STORE_OP_KIND_COUNT: assert_failed("an operation has a kind", __FILE__, __LINE__); break;
     }
 }
 

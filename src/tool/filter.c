@@ -149,14 +149,18 @@ static int refuse_sockets(scmp_filter_ctx ctx)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(kept); i++) {
-        for (unsigned family = from; rc == 0 && family < kept[i]; family++)
-            rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, family));
+        for (unsigned family = from; rc == 0 && family < kept[i]; family++) {
+            struct scmp_arg_cmp is_family = { .arg = 0, .op = SCMP_CMP_EQ, .datum_a = family };
+
+            rc =
+                seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, is_family);
+        }
         from = kept[i] + 1;
     }
+    struct scmp_arg_cmp is_above = { .arg = 0, .op = SCMP_CMP_GE, .datum_a = from };
+
     if (rc == 0)
-        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                              SCMP_A0(SCMP_CMP_GE, from));
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1, is_above);
     return rc;
 }
 

@@ -118,7 +118,7 @@ static void on_message(struct process *p)
     else if (p->message.head.kind == WIRE_FORGET)
         forget(p, p->message.text);
     else
-        ASSERT(!"a message that no server sends");
+        assert_failed("a message that no server sends", __FILE__, __LINE__);
     close_fds(fds);
 }
 

@@ -260,7 +260,7 @@ static void noise_is_no_state(void **unused)
     random_seed(&random, 24);
     for (unsigned i = 0; i < 20000; i++) {
         for (size_t at = 0; at < sizeof(noise); at++)
-            noise[at] = (unsigned char)gen_below(&random, 4 << gen_below(&random, 7));
+            noise[at] = (unsigned char)gen_below(&random, 4u << gen_below(&random, 7));
         noise[0] = 1; /* the version */
         check_any_bytes(noise, gen_below(&random, sizeof(noise)));
     }
