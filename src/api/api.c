@@ -35,9 +35,7 @@ static void ask_free(struct ask *ask)
 {
     if (ask->free_work)
         ask->free_work(ask->work);
-    *ask->back = ask->next;
-    if (ask->next)
-        ask->next->back = ask->back;
+    list_remove(&ask->api->asks, &ask->link);
     free(ask);
 }
 
@@ -45,8 +43,8 @@ void api_free(struct api *api)
 {
     if (!api)
         return;
-    while (api->asks)
-        ask_free(api->asks);
+    for (struct link *link; (link = list_first(&api->asks));)
+        ask_free(CONTAINER_OF(link, struct ask, link));
     waiters_free(api->waiters);
     free(api);
 }
@@ -229,10 +227,8 @@ void api_on_request(struct http_request *request, void *arg)
     struct ask *ask = xcalloc(1, sizeof(*ask));
     struct refusal refusal;
 
-    *ask = (struct ask){ .api = api, .request = request, .next = api->asks, .back = &api->asks };
-    if (ask->next)
-        ask->next->back = &ask->next;
-    api->asks = ask;
+    *ask = (struct ask){ .api = api, .request = request };
+    list_add(&api->asks, &ask->link);
 
     struct slice path = http_request_path(request);
     enum route_verdict verdict = route_find(http_request_method(request), path, &ask->match);

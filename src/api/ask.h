@@ -12,14 +12,14 @@
 #include "api/handlers.h"
 #include "api/refusal.h"
 #include "base/json.h"
+#include "base/list.h"
 
 enum { IDEMPOTENCY_KEY_MAX = 255 };
 
 struct ask {
     struct api *api;
     struct http_request *request;
-    struct ask *next; /* all open ones */
-    struct ask **back;
+    struct link link; /* in api->asks */
     struct route_match match;
     struct store_op op;
     void *work; /* the handler's own, ended with free_work() */
@@ -29,7 +29,7 @@ struct ask {
 struct api {
     struct api_deps deps;
     enum api_phase phase;
-    struct ask *asks;
+    struct list asks;        /* all that are open */
     struct waiters *waiters; /* events_get.c */
 };
 

@@ -32,7 +32,7 @@ const char *meant_text(char text[MEANT_TEXT_MAX], struct slice word, const char 
 const char *quoted_text(char text[QUOTED_TEXT_MAX], struct slice from_outside)
 {
     enum { SHOWN_BYTES_MAX = 64 };
-    CLEANUP(buf_release) struct buf visible = { .max = 16 * SHOWN_BYTES_MAX };
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)16 * SHOWN_BYTES_MAX };
     struct slice shown = utf8_prefix(from_outside, SHOWN_BYTES_MAX);
 
     utf8_put_visible(&visible, shown, 0);

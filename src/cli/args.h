@@ -11,10 +11,10 @@
 
 struct option {
     const char *name;  /* "json": --json */
-    char letter;       /* 'c': -c; or 0 */
     const char *value; /* what stands for its value in the help, "FILE"; NULL: it takes none */
     const char *help;
-    int is_repeatable;
+    char letter; /* 'c': -c; or 0 */
+    char is_repeatable;
 };
 
 struct command; /* command.h */

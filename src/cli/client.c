@@ -140,7 +140,7 @@ static void on_done(struct http_call *call, void *arg)
 enum err_code client_call(struct client *client, const struct client_request *request,
                           struct answer *ret_answer, struct err *err)
 {
-    CLEANUP(buf_release) struct buf url = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf url = { .max = (size_t)64 * 1024 };
     struct answer answer = { 0 };
     struct exchange exchange = { .client = client, .answer = &answer };
     struct http_call call = {
@@ -211,7 +211,7 @@ static int is_worth_waiting(enum err_code code, const struct answer *answer)
 }
 
 enum err_code client_call_patiently(struct client *client, const struct client_request *request,
-                                    int64_t patience_ms, loop_fn *on_lost, void *arg,
+                                    const struct client_patience *patience,
                                     struct answer *ret_answer, struct err *err)
 {
     int64_t until_ms = 0; /* counts from the first failure, not from the start of a long wait */
@@ -229,9 +229,9 @@ enum err_code client_call_patiently(struct client *client, const struct client_r
         }
         answer_release(&answer);
         if (until_ms == 0) {
-            until_ms = now_ms + patience_ms;
-            if (on_lost)
-                on_lost(arg);
+            until_ms = now_ms + patience->ms;
+            if (patience->on_lost)
+                patience->on_lost(patience->arg);
         }
         *err = (struct err){ 0 };
         if (client_pause(client, pause_ms, err))

@@ -56,12 +56,19 @@ enum err_code client_call(struct client *client, const struct client_request *re
                           struct answer *ret_answer, struct err *err) MUST_CHECK;
 void answer_release(struct answer *answer);
 
+/* For a server that goes away and comes back. */
+struct client_patience {
+    int64_t ms;       /* how long it is looked for, from the first failure on */
+    loop_fn *on_lost; /* called once, when it is gone; or NULL */
+    void *arg;
+};
+
 /*
- * The same over a restart of the server: tries again for up to patience_ms while nobody answers or
- * the answer is 503. Only for what may be sent twice. on_lost (or NULL) is called once.
+ * The same over a restart of the server: tries again while nobody answers or the answer is 503.
+ * Only for what may be sent twice.
  */
 enum err_code client_call_patiently(struct client *client, const struct client_request *request,
-                                    int64_t patience_ms, loop_fn *on_lost, void *arg,
+                                    const struct client_patience *patience,
                                     struct answer *ret_answer, struct err *err) MUST_CHECK;
 
 /* Waits, with the loop running. ERR_CONFLICT: interrupted. */

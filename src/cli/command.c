@@ -26,7 +26,7 @@ static const char exit_codes_text[] =
 int command_fail(int exit_code, const char *fmt, ...)
 {
     char message[2048];
-    CLEANUP(buf_release) struct buf visible = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
     va_list ap;
 
     va_start(ap, fmt);
@@ -69,9 +69,9 @@ static void print_options(const struct option *option)
         (void)snprintf(left, sizeof(left), "%c%c%s--%s%s%s", option->letter ? '-' : ' ',
                        option->letter ? option->letter : ' ', option->letter ? ", " : "  ",
                        option->name, option->value ? " " : "", option->value ? option->value : "");
-        (void)printf("  %-24s %s\n", left, option->help);
+        (void)printf("  %-27s %s\n", left, option->help);
     }
-    (void)printf("  %-24s %s\n", "-h, --help", "this text");
+    (void)printf("  %-27s %s\n", "-h, --help", "this text");
 }
 
 static int print_help(const struct command *command)

@@ -28,19 +28,19 @@ extern const struct command command_init, command_check, command_serve, command_
 /* Rows for the options tables. */
 #define OPTION_CONFIG                                                                              \
     {                                                                                              \
-        "config", 'c', "FILE", "the configuration (default: pawl.yaml)", 0                         \
+        "config", "FILE", "the configuration (default: pawl.yaml)", 'c', 0                         \
     }
 #define OPTION_SERVER                                                                              \
     {                                                                                              \
-        "server", 's', "URL", "the server's address; see below", 0                                 \
+        "server", "URL", "the address of the server; see above", 's', 0                            \
     }
 #define OPTION_JSON(text)                                                                          \
     {                                                                                              \
-        "json", 0, NULL, text, 0                                                                   \
+        "json", NULL, text, 0, 0                                                                   \
     }
 #define OPTION_NO_COLOR                                                                            \
     {                                                                                              \
-        "no-color", 0, NULL, "no colours; NO_COLOR=1 in the environment does the same", 0          \
+        "no-color", NULL, "no colours; NO_COLOR=1 in the environment does the same", 0, 0          \
     }
 #define OPTIONS_END                                                                                \
     {                                                                                              \

@@ -8,7 +8,7 @@ enum { FOLLOW_WAIT_S = 30, FOLLOW_PATIENCE_MS = 60000 };
 
 static void print_event(void *arg, const struct json *event)
 {
-    CLEANUP(buf_release) struct buf line = { .max = 1024 * 1024 * 1024 };
+    CLEANUP(buf_release) struct buf line = { .max = (size_t)1024 * 1024 * 1024 };
     struct err err = { 0 };
 
     (void)arg;
@@ -37,7 +37,7 @@ static int print_all(struct client *client, const struct args *args)
     int follows = args_has(args, "follow");
     struct journal journal = { .session = args->words[0],
                                .wait_s = follows ? FOLLOW_WAIT_S : 0,
-                               .patience_ms = follows ? FOLLOW_PATIENCE_MS : 0 };
+                               .patience = { .ms = follows ? FOLLOW_PATIENCE_MS : 0 } };
     int status = read_after(args, &journal.after);
     int goes_on = 1;
 
@@ -65,8 +65,8 @@ static int run(const struct args *args)
 }
 
 static const struct option options[] = {
-    { "after", 0, "SEQ", "only events after this one", 0 },
-    { "follow", 'f', NULL, "and those that are still to come, until Ctrl-C", 0 },
+    { "after", "SEQ", "only events after this one", 0, 0 },
+    { "follow", NULL, "and those that are still to come, until Ctrl-C", 'f', 0 },
     OPTION_SERVER,
     OPTIONS_END,
 };

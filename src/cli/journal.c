@@ -13,16 +13,15 @@ static enum err_code call(struct client *client, const struct journal *journal, 
         .timeout_ms = (int64_t)journal->wait_s * 1000 + ANSWER_MARGIN_MS,
     };
 
-    if (journal->patience_ms == 0)
+    if (journal->patience.ms == 0)
         return client_call(client, &request, ret_answer, err);
-    return client_call_patiently(client, &request, journal->patience_ms, journal->on_lost,
-                                 journal->arg, ret_answer, err);
+    return client_call_patiently(client, &request, &journal->patience, ret_answer, err);
 }
 
 int journal_read(struct client *client, struct journal *journal, journal_fn *fn, void *arg,
                  size_t *ret_n, int *ret_has_more)
 {
-    CLEANUP(buf_release) struct buf path = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf path = { .max = (size_t)64 * 1024 };
     CLEANUP(answer_release) struct answer answer = { 0 };
     struct err err = { 0 };
 

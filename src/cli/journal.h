@@ -6,11 +6,9 @@
 
 struct journal {
     const char *session;
-    uint32_t after;      /* the last seq that was given */
-    unsigned wait_s;     /* hold an empty answer back so long */
-    int64_t patience_ms; /* over a restart of the server; 0: none */
-    loop_fn *on_lost;
-    void *arg;
+    uint32_t after;                  /* the last seq that was given */
+    unsigned wait_s;                 /* hold an empty answer back so long */
+    struct client_patience patience; /* ms 0: none */
 };
 
 typedef void journal_fn(void *arg, const struct json *event);

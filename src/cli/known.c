@@ -43,7 +43,7 @@ static enum err_code load(struct config **ret_config, const char *path, struct b
 int known_load(struct config **ret_config, const char *path)
 {
     CLEANUP(buf_release) struct buf report = { .max = REPORT_BYTES_MAX };
-    CLEANUP(buf_release) struct buf visible = { .max = 12 * REPORT_BYTES_MAX };
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)12 * REPORT_BYTES_MAX };
     struct err err = { 0 };
 
     if (load(ret_config, path, &report, &err) == ERR_NONE)

@@ -93,7 +93,7 @@ static int print_table(const struct args *args, const struct json *page)
 
 static int print_json(const struct json *page)
 {
-    CLEANUP(buf_release) struct buf text = { .max = 1024 * 1024 * 1024 };
+    CLEANUP(buf_release) struct buf text = { .max = (size_t)1024 * 1024 * 1024 };
     struct err err = { 0 };
 
     if (json_write(&text, json_get(page, "data"), &err))
@@ -104,7 +104,7 @@ static int print_json(const struct json *page)
 
 static int run(const struct args *args)
 {
-    CLEANUP(buf_release) struct buf path = { .max = 1024 * 1024 };
+    CLEANUP(buf_release) struct buf path = { .max = (size_t)1024 * 1024 };
     struct answer answer = { 0 };
     struct client client;
     struct err err = { 0 };
@@ -122,10 +122,10 @@ static int run(const struct args *args)
 }
 
 static const struct option options[] = {
-    { "all", 'a', NULL, "those that have ended, too", 0 },
-    { "status", 0, "STATUS", "only these, by commas: RUNNING,AWAITING_TOOL", 0 },
-    { "agent", 0, "NAME", "only of this agent", 0 },
-    { "limit", 'n', "N", "at most N, newest first (default: 50)", 0 },
+    { "all", NULL, "those that have ended, too", 'a', 0 },
+    { "status", "STATUS", "only these, by commas: RUNNING,AWAITING_TOOL", 0, 0 },
+    { "agent", "NAME", "only of this agent", 0, 0 },
+    { "limit", "N", "at most N, newest first (default: 50)", 'n', 0 },
     OPTION_JSON("as the API gives them, in an array"),
     OPTION_SERVER,
     OPTION_NO_COLOR,

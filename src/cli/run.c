@@ -48,8 +48,8 @@ static void on_live(void *arg)
 {
     static const char *const spinner[] = { "|", "/", "-", "\\" };
     struct follow *follow = arg;
-    CLEANUP(buf_release) struct buf open = { .max = 64 * 1024 };
-    CLEANUP(buf_release) struct buf line = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf open = { .max = (size_t)64 * 1024 };
+    CLEANUP(buf_release) struct buf line = { .max = (size_t)64 * 1024 };
     char text[TEXT_SHORT_MAX];
     int64_t since_ms = loop_wall_ms(follow->client.loop) - follow->timeline.first_ms;
 
@@ -103,6 +103,11 @@ static void on_lost(void *arg)
                        PATIENCE_MS / 1000);
 }
 
+static struct client_patience patience_of(struct follow *follow)
+{
+    return (struct client_patience){ .ms = PATIENCE_MS, .on_lost = on_lost, .arg = follow };
+}
+
 static int detach(struct follow *follow)
 {
     clear_live(follow);
@@ -151,9 +156,9 @@ static int get_session(struct follow *follow, struct answer *ret_answer)
 
     buf_putf(&path, "/v1/sessions/%s", follow->session);
     const struct client_request request = { .method = "GET", .path = buf_cstr(&path) };
+    const struct client_patience patience = patience_of(follow);
 
-    if (client_call_patiently(&follow->client, &request, PATIENCE_MS, on_lost, follow, &answer,
-                              &err))
+    if (client_call_patiently(&follow->client, &request, &patience, &answer, &err))
         return client_fail(&follow->client, &err);
     if (answer.status != 200) {
         int status = command_fail(EXIT_FAILED, "%s", answer.problem);
@@ -169,9 +174,7 @@ static int follow_session(struct follow *follow, int is_json)
 {
     struct journal journal = { .session = follow->session,
                                .wait_s = WAIT_S,
-                               .patience_ms = PATIENCE_MS,
-                               .on_lost = on_lost,
-                               .arg = follow };
+                               .patience = patience_of(follow) };
 
     if (follow->term.is_tty)
         loop_timer_start(follow->client.loop, &follow->live, LIVE_MS, on_live, follow);
@@ -264,14 +267,14 @@ static int create(struct follow *follow, const struct client_request *request,
 {
     struct answer answer = { 0 };
     struct err err = { 0 };
+    const struct client_patience patience = patience_of(follow);
     enum err_code code = client_call(&follow->client, request, &answer, &err);
 
     /* Nobody there at all is no restart: that is said at once. */
     if (is_lost_answer(code, &answer)) {
         answer_release(&answer);
         err = (struct err){ 0 };
-        code = client_call_patiently(&follow->client, request, PATIENCE_MS, on_lost, follow,
-                                     &answer, &err);
+        code = client_call_patiently(&follow->client, request, &patience, &answer, &err);
     }
     if (code)
         return client_fail(&follow->client, &err);
@@ -334,9 +337,9 @@ static int run(const struct args *args)
 }
 
 static const struct option options[] = {
-    { "context", 0, "JSON", "an object for the agent's instructions: {{context.NAME}}", 0 },
-    { "metadata", 'm', "NAME=VALUE", "to find the session by; may be repeated", 1 },
-    { "key", 0, "KEY", "Idempotency-Key: the same again follows the same session", 0 },
+    { "context", "JSON", "an object for the agent's instructions: {{context.NAME}}", 0, 0 },
+    { "metadata", "NAME=VALUE", "to find the session by; may be repeated", 'm', 1 },
+    { "key", "KEY", "Idempotency-Key: the same again follows the same session", 0, 0 },
     OPTION_JSON("at the end the session, as the API gives it"),
     OPTION_SERVER,
     OPTION_NO_COLOR,

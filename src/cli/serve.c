@@ -171,8 +171,8 @@ static int run(const struct args *args)
 
 static const struct option options[] = {
     OPTION_CONFIG,
-    { "grace", 0, "TIME", "for calls in flight when it is stopped (default: 30s)", 0 },
-    { "log-json", 0, NULL, "log lines as JSON", 0 },
+    { "grace", "TIME", "for calls in flight when it is stopped (default: 30s)", 0, 0 },
+    { "log-json", NULL, "log lines as JSON", 0, 0 },
     OPTIONS_END,
 };
 

@@ -20,7 +20,7 @@ static void put_path(struct buf *path, const char *session, const char *rest)
 
 int show_get_session(struct client *client, const char *id, struct answer *ret_answer)
 {
-    CLEANUP(buf_release) struct buf path = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf path = { .max = (size_t)64 * 1024 };
 
     put_path(&path, id, "");
     return client_get(client, buf_cstr(&path), ret_answer);
@@ -34,7 +34,7 @@ static int put_steps(struct client *client, const char *id, struct buf *out)
     int status = EXIT_GOOD;
 
     do {
-        CLEANUP(buf_release) struct buf path = { .max = 64 * 1024 };
+        CLEANUP(buf_release) struct buf path = { .max = (size_t)64 * 1024 };
         CLEANUP(answer_release) struct answer answer = { 0 };
         struct err err = { 0 };
 
@@ -86,7 +86,7 @@ static int show_json(struct client *client, const char *id, const struct answer 
 
 static void put_shown(struct buf *out, const struct json *object, const char *name)
 {
-    CLEANUP(buf_release) struct buf line = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf line = { .max = (size_t)64 * 1024 };
 
     text_put_line(&line, json_str(json_get(object, name)), 200);
     buf_put(out, buf_slice(&line));

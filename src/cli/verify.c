@@ -37,7 +37,7 @@ static void events_next(struct check *check, uint32_t after);
 static void on_fault(void *arg, uint32_t seq, const char *text)
 {
     struct check *check = arg;
-    CLEANUP(buf_release) struct buf visible = { .max = 64 * 1024 };
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
 
     check->faults++;
     utf8_put_visible(&visible, slice_of(text), 0);
@@ -198,7 +198,7 @@ static int run(const struct args *args)
 
 static const struct option options[] = {
     OPTION_CONFIG,
-    { "store", 0, "URL", "this store instead of the configuration's: sqlite:PATH", 0 },
+    { "store", "URL", "this store instead of the configuration's: sqlite:PATH", 0, 0 },
     OPTIONS_END,
 };
 

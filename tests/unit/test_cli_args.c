@@ -5,10 +5,10 @@
 #include "unit/unit.h"
 
 static const struct option options[] = {
-    { "config", 'c', "FILE", "", 0 },
-    { "json", 0, NULL, "", 0 },
-    { "metadata", 'm', "NAME=VALUE", "", 1 },
-    { NULL, 0, NULL, NULL, 0 },
+    { "config", "FILE", "", 'c', 0 },
+    { "json", NULL, "", 0, 0 },
+    { "metadata", "NAME=VALUE", "", 'm', 1 },
+    { 0 },
 };
 
 static enum err_code read_line(struct args *args, struct err *err, ...)
