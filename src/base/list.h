@@ -44,4 +44,14 @@ static inline void list_remove(struct list *list, struct link *link)
     *link = (struct link){ 0 };
 }
 
+/* Takes the first out. NULL: the list is empty. */
+static inline struct link *list_take(struct list *list)
+{
+    struct link *first = list_first(list);
+
+    if (first)
+        list_remove(list, first);
+    return first;
+}
+
 #endif

@@ -92,13 +92,12 @@ void requests_free(struct engine *engine)
 {
     struct link *at;
 
-    while ((at = list_first(&engine->asked))) {
+    while ((at = list_take(&engine->asked))) {
         struct asked *asked = CONTAINER_OF(at, struct asked, aside);
 
         loop_post_cancel(engine->deps.loop, &asked->answer);
         if (asked->op.done)
             refuse(asked->request, NULL, ERR_UNAVAILABLE, "the server stopped; nothing was done");
-        list_remove(&engine->asked, at);
         asked_answer(asked);
     }
 }
