@@ -28,7 +28,7 @@ enum event_kind {
     EV_TOOL_FINISHED,    /* a call has its answer for the model */
     EV_TOOL_FAILED,      /* an attempt came to nothing: tried again, or final */
     EV_TOOL_IN_DOUBT,    /* a sent `effects: once` call ended without proof */
-    EV_TOOL_RECONCILED,  /* what really happened to a call in doubt */
+    EV_TOOL_RECONCILED,  /* what really happened to an attempt in doubt, which it must name */
     EV_APPROVAL_DECIDED, /* a person decided on a call */
     EV_APPROVAL_EXPIRED, /* nobody did in time */
     EV_INPUT_ANSWERED,   /* a person answered a question */

@@ -19,14 +19,24 @@
  *   - Money: model_started reserves; the answer settles; an attempt that ended without usage stays
  *     charged. No legal model_started passes a ceiling.
  *   - A sent `effects: once` call is never sent again unless it is proven not to have happened.
- *     It outlives its turn as an orphan until somebody says what happened.
- *   - Paused, it begins nothing; what is in flight may end.
+ *     It outlives its turn as an orphan until somebody says what happened; so does a child, until
+ *     its cost is known. An orphan holds up nothing and shows in no status; only its slot is taken.
+ *   - Paused, it begins nothing; what is in flight may end. Times and signals are waited for, and
+ *     what became of a call in doubt is looked into, all the same.
+ *   - A message that comes while it is busy joins the next model call of the turn, or begins the
+ *     next turn: none is lost, also not one that came between two attempts of a model call.
+ *
+ * What it cannot do: go on after `cancelled`, skip a number, take back an event, or hold more than
+ * SESSION_CALLS_MAX calls or SESSION_EVENTS_MAX events. What it does not know, and the engine sees
+ * to: texts and arguments; whether a child's budget fits (else the call is refused); a signal that
+ * came before its wait (tool_finished answers that call at once); the deadline of a model call.
  *
  * Durability contract with the engine: one tick applies one or more events and commits them, the
  * new state and what the commands need in ONE transaction; commands are carried out after it. Some
  * events must be followed by others in the same tick: as long as session_due() names one, only
- * that one is legal and nothing may be committed. After a crash, session_interruptions() names the
- * event for each call that was in flight; applying it issues its command again.
+ * that one is legal (and `forked`, for a copy that was cut off there) and nothing may be committed.
+ * After a crash, session_interruptions() names the event for each call that was in flight; applying
+ * it issues its command again.
  */
 #ifndef CORE_SESSION_H
 #define CORE_SESSION_H
@@ -145,7 +155,11 @@ struct session_state {
     struct session_unsettled unsettled[SESSION_UNSETTLED_MAX];
 };
 
-/* What the outside has to do, after the commit. */
+/*
+ * What the outside has to do, after the commit. A tick's commands are carried out in order, and one
+ * whose call a later event of the tick has stopped or closed is not carried out at all.
+ * ASK, WITHDRAW, START_CHILD and CANCEL_CHILD are rows that belong into the commit itself.
+ */
 enum command_kind {
     CMD_CALL_MODEL, /* ask: the attempt has started */
     CMD_STOP_MODEL, /* its answer is no longer wanted; its usage is */
@@ -191,8 +205,7 @@ enum verdict session_step(struct session_state *state, const struct session_even
 
 /* ---- what must follow in the same tick ---- */
 struct session_due {
-    enum event_kind
-        kind; /* turn_ended, tool_finished, tool_failed, tool_in_doubt, approval_expired */
+    enum event_kind kind; /* turn_ended, or a tool's or approval's end: those in enum call_phase */
     uint32_t call;
     uint32_t attempt;
     enum end_cause cause; /* EV_TURN_ENDED */
@@ -218,7 +231,9 @@ int session_is_in_flight(const struct session_state *state);
 /*
  * What a lost process leaves behind: one entry for each call that was in flight, each to become an
  * event (`interrupted`, or tool_in_doubt for a sent `once` call) of the same tick, in this order.
- * Take the list before the first of them is applied: applying one hands its call out again.
+ * Take the list before the first of them is applied: applying one hands its call out again. The
+ * first alone `counts` toward poison. As soon as session_due() names something the rest is void:
+ * the end of the turn closes what it was about.
  */
 struct session_interruption {
     enum event_kind kind;
@@ -233,8 +248,9 @@ unsigned session_interruptions(const struct session_state *state,
                                struct session_interruption ret_at[SESSION_INTERRUPTIONS_MAX]);
 
 /*
- * The commands that are open: what was committed as handed out. Whoever takes up a session that
- * has no owner carries them out.
+ * The commands that are open: what was committed as handed out (CALL_MODEL, RUN_TOOL, SEND_TOOL,
+ * RECONCILE; all others are rows, done with their commit). Whoever takes up a session that has no
+ * owner carries them out.
  */
 void session_open_commands(const struct session_state *state,
                            struct session_commands *ret_commands);
@@ -287,6 +303,8 @@ unsigned session_waits(const struct session_state *state,
 
 /* The open call of that number, or NULL. */
 const struct session_call *session_call(const struct session_state *state, uint32_t number);
+
+/* A model_answered may declare this many calls: orphans may leave less than SESSION_CALLS_MAX. */
 unsigned session_free_slots(const struct session_state *state);
 
 /* True if the state satisfies every rule that must hold between two events. */

@@ -249,7 +249,6 @@ static enum verdict on_decided(struct step *step, struct session_call *call)
     call->approvals_needed = step->event->approval_decided.still_needed;
     if (call->approvals_needed > 0)
         return VERDICT_MOVED;
-    call->due_ms = 0;
     call_dispatch(step, call);
     return VERDICT_MOVED;
 }

@@ -189,6 +189,115 @@ static void what_random_events_lead_to_reads_back(void **unused)
     }
 }
 
+/* Applies one contradiction to a valid state; 0 if there is no such number. */
+static int contradict_head(struct session_state *state, unsigned which)
+{
+    switch (which) {
+    case 0: state->mode = SESSION_MODE_COUNT; return 1;
+    case 1: state->mode = SESSION_NEW; return 1;
+    case 2: state->mode = SESSION_IDLE; return 1; /* without a cause, and with open calls */
+    case 3: state->end = END_POISON; return 1;
+    case 4: state->end = END_CAUSE_COUNT; return 1;
+    case 5: state->is_paused = 2; return 1;
+    case 6: state->is_turn_started = 2; return 1;
+    case 7: state->seq = SESSION_EVENTS_MAX + 1; return 1;
+    case 8: state->last_call = UINT32_MAX; return 1;
+    case 9: state->steps = UINT32_MAX; return 1;
+    case 10: state->turn = state->seq + 1; return 1;
+    case 11: state->turn_seq = state->seq + 1; return 1;
+    case 12: state->unread = 0; return 1;
+    case 13: state->unread_seq = 0; return 1;
+    case 14: state->unread = state->seq; return 1; /* and those missed */
+    case 15: state->unread_seq = state->seq + 1; return 1;
+    case 16: state->crashes = state->seq + 1; return 1;
+    case 17: state->limits.wall_ms = EVENT_TIME_MAX + 1; return 1;
+    case 18: state->limits.tokens = -1; return 1;
+    case 19: state->limits.nanousd = SPEND_MAX + 1; return 1;
+    case 20: state->spent.tokens = -1; return 1;
+    case 21: state->spent.nanousd = SPEND_MAX + 1; return 1;
+    case 22: state->wall_used_ms = -1; return 1;
+    case 23: state->wall_since_ms = -1; return 1;
+    case 24: state->wall_since_ms = 5; return 1; /* while paused */
+    case 25: state->unsettled[0].call = 0; return 1;
+    case 26: state->unsettled[0].call = state->last_call + 1; return 1;
+    case 27: state->unsettled[0].charged.tokens = -1; return 1;
+    default: return 0;
+    }
+}
+
+static int contradict_model(struct session_state *state, unsigned which)
+{
+    struct session_model *model = &state->model;
+
+    switch (which) {
+    case 0: model->phase = MODEL_PHASE_COUNT; return 1;
+    case 1: model->phase = MODEL_WANTED; return 1; /* beside open calls */
+    case 2: model->number = state->last_call + 1; return 1;
+    case 3: model->number = state->calls[4].number; return 1;
+    case 4: model->attempt = state->seq + 1; return 1;
+    case 5: model->since_ms = -1; return 1;
+    case 6: model->due_ms = EVENT_TIME_MAX + 1; return 1;
+    case 7: model->reserved.tokens = 1; return 1; /* it does not run */
+    case 8: model->missed = 0; return 1;
+    case 9: model->missed_seq = state->seq + 1; return 1;
+    default: return 0;
+    }
+}
+
+static int contradict_call(struct session_state *state, unsigned which)
+{
+    struct session_call *call = &state->calls[4];
+
+    switch (which) {
+    case 0: call->phase = CALL_PHASE_COUNT; return 1;
+    case 1: call->phase = CALL_WAITING; return 1; /* a tool */
+    case 2: call->phase = CALL_ANSWERED; return 1;
+    case 3: call->phase = CALL_RUNNING; return 1; /* once, and paused */
+    case 4: call->type = CALL_CHILD; return 1;
+    case 5: call->type = CALL_TYPE_COUNT; return 1;
+    case 6: call->is_once = 0; return 1;
+    case 7: call->is_once = 2; return 1;
+    case 8: call->has_reconcile = 2; return 1;
+    case 9: call->is_orphan = 2; return 1;
+    case 10: call->on_expiry = EXPIRY_ACTION_COUNT; return 1;
+    case 11: call->number = 0; return 1;
+    case 12: call->number = state->last_call + 1; return 1;
+    case 13: call->number = state->calls[31].number; return 1;
+    case 14: call->attempt = 0; return 1;
+    case 15: call->attempt = state->seq + 1; return 1;
+    case 16: call->source = 0; return 1;
+    case 17: call->source = state->seq + 1; return 1;
+    case 18: call->since_ms = -1; return 1;
+    case 19: call->due_ms = 0; return 1; /* in doubt without end */
+    case 20: call->due_ms = EVENT_TIME_MAX + 1; return 1;
+    case 21: call->reserved.nanousd = -1; return 1;
+    case 22: call->is_orphan = 1; return 1;                /* then nothing of this turn is open */
+    case 23: state->calls[31].phase = CALL_SENT; return 1; /* an orphan */
+    default: return 0;
+    }
+}
+
+static void check_contradictions(int (*contradict)(struct session_state *state, unsigned which))
+{
+    struct session_state state;
+
+    fill(&state);
+    for (unsigned which = 0; contradict(&state, which); which++) {
+        if (session_is_valid(&state))
+            fail_msg("contradiction %u is taken for valid", which);
+        fill(&state);
+        assert_true(session_is_valid(&state));
+    }
+}
+
+static void a_contradiction_is_not_valid(void **unused)
+{
+    (void)unused;
+    check_contradictions(contradict_head);
+    check_contradictions(contradict_model);
+    check_contradictions(contradict_call);
+}
+
 /* What is read is valid, and is stored as the very bytes that it was read from. */
 static void check_any_bytes(const unsigned char *bytes, size_t len)
 {
@@ -360,6 +469,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_member_reads_back),
         cmocka_unit_test(what_random_events_lead_to_reads_back),
+        cmocka_unit_test(a_contradiction_is_not_valid),
         cmocka_unit_test(no_part_of_a_blob_is_a_state),
         cmocka_unit_test(flipped_bits_give_an_error_or_a_valid_state),
         cmocka_unit_test(noise_is_no_state),

@@ -88,6 +88,16 @@ static void a_child_counts_before_it_has_ended(void **state)
     play_moves(&play, started(&play, 0, 100));
 }
 
+static void only_a_child_has_a_budget_of_its_own(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_create(&play, none);
+    play_answer_calls(&play, &(struct call_decl){ .type = CALL_TOOL, .reserved = { 5, 900 } }, 1);
+    check_committed(&play, 0, 0);
+}
+
 static void an_attempt_without_usage_stays_charged_until_it_is_known(void **state)
 {
     struct play play;
@@ -174,6 +184,9 @@ static void an_answer_to_an_attempt_in_backoff_is_taken(void **state)
     play_create(&play, none);
     play_start_model(&play, (struct spend){ 100, 1000 });
     fail_model(&play, (struct spend){ 100, 1000 }, play.now_ms + 1000);
+    play_ignored(&play, (struct session_event){ .kind = EV_TIMER_FIRED,
+                                                .call = 1,
+                                                .timer_fired.which = TIMER_RETRY }); /* too early */
     play_rejected(&play,
                   (struct session_event){ .kind = EV_MODEL_ANSWERED, .call = 1, .attempt = 2 });
     play_rejected(&play,
@@ -423,6 +436,21 @@ static void a_doubt_is_a_machines_until_a_person_is_asked(void **state)
     assert_int_equal(play.state.wall_since_ms, 0);
 }
 
+static void an_orphan_takes_no_time_of_the_next_turn(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_create(&play, (struct session_limits){ .wall_ms = 100 });
+    play_answer_calls(&play, &(struct call_decl){ .type = CALL_CHILD }, 1);
+    play_timer(&play);
+    play_end_turn(&play);
+    play_kind(&play, EV_MESSAGE);
+    play_answer_calls(&play, &(struct call_decl){ .type = CALL_QUESTION }, 1);
+    assert_int_equal(play_call(&play, 2), CALL_WAITING);
+    assert_int_equal(play.state.wall_since_ms, 0);
+}
+
 static void a_clock_that_steps_back_gives_no_time_back(void **state)
 {
     struct play play;
@@ -443,6 +471,7 @@ int main(void)
         cmocka_unit_test(what_is_reserved_is_settled_by_the_answer),
         cmocka_unit_test(no_call_starts_that_could_pass_a_ceiling),
         cmocka_unit_test(a_child_counts_before_it_has_ended),
+        cmocka_unit_test(only_a_child_has_a_budget_of_its_own),
         cmocka_unit_test(an_attempt_without_usage_stays_charged_until_it_is_known),
         cmocka_unit_test(a_refused_connection_costs_nothing),
         cmocka_unit_test(late_usage_is_paid_after_the_end),
@@ -459,6 +488,7 @@ int main(void)
         cmocka_unit_test(time_stands_while_paused),
         cmocka_unit_test(time_runs_while_one_of_several_is_a_machines),
         cmocka_unit_test(a_doubt_is_a_machines_until_a_person_is_asked),
+        cmocka_unit_test(an_orphan_takes_no_time_of_the_next_turn),
         cmocka_unit_test(a_clock_that_steps_back_gives_no_time_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,6 +321,7 @@ static void paused_what_is_in_flight_may_end(void **state)
     assert_true(play_has_command(&play, CMD_RUN_TOOL, 2, 1));
     play_kind(&play, EV_PAUSED);
     assert_int_equal(play.commands.n, 0); /* repeatable tools run to their end */
+    play_rejected(&play, (struct session_event){ .kind = EV_TOOL_SENT, .call = 2, .attempt = 1 });
     play_finish(&play, 2, 1);
     play_finish(&play, 3, 1);
     assert_int_equal(play_model(&play), MODEL_WANTED);

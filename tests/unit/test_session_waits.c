@@ -34,6 +34,22 @@ static void of_several_calls_the_most_telling_gives_the_status(void **state)
     assert_int_equal(status_of(tool_call, approval_call), STATUS_AWAITING_HUMAN_APPROVAL);
 }
 
+static void an_orphan_does_not_show_in_the_status(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_create(&play, (struct session_limits){ .wall_ms = 100 });
+    play_answer_calls(&play, &(struct call_decl){ .is_once = 1 }, 1);
+    play_moves(&play, (struct session_event){ .kind = EV_TOOL_SENT, .call = 2, .attempt = 1 });
+    play_timer(&play);
+    play_end_turn(&play);
+    assert_int_equal(play_wait(&play), WAIT_PERSON);
+    play_kind(&play, EV_MESSAGE);
+    play_answer_tools(&play, 1);
+    assert_int_equal(session_status(&play.state), STATUS_AWAITING_TOOL);
+}
+
 static void a_model_call_is_running_in_every_phase(void **state)
 {
     struct play play;
@@ -188,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(of_several_calls_the_most_telling_gives_the_status),
+        cmocka_unit_test(an_orphan_does_not_show_in_the_status),
         cmocka_unit_test(a_model_call_is_running_in_every_phase),
         cmocka_unit_test(each_call_says_what_it_waits_for_and_until_when),
         cmocka_unit_test(a_model_call_says_since_when),
