@@ -31,20 +31,28 @@ void api_on_commit(struct api *api, struct slice session, uint32_t seq)
     waiters_wake(api->waiters, session, seq);
 }
 
-static void ask_free(struct ask *ask)
+/* It is in no list any more. */
+static void ask_release(struct ask *ask)
 {
     if (ask->free_work)
         ask->free_work(ask->work);
-    list_remove(&ask->api->asks, &ask->link);
     free(ask);
+}
+
+static void ask_free(struct ask *ask)
+{
+    list_remove(&ask->api->asks, &ask->link);
+    ask_release(ask);
 }
 
 void api_free(struct api *api)
 {
     if (!api)
         return;
-    for (struct link *link; (link = list_first(&api->asks));)
-        ask_free(CONTAINER_OF(link, struct ask, link));
+    for (struct link *link; (link = list_first(&api->asks));) {
+        list_remove(&api->asks, link);
+        ask_release(CONTAINER_OF(link, struct ask, link));
+    }
     waiters_free(api->waiters);
     free(api);
 }
