@@ -1,0 +1,133 @@
+/* The timeline of `pawl show`, and what `pawl run` prints as it goes. */
+#include "cli/timeline.h"
+#include "unit/unit.h"
+
+static const char *const journal[] = {
+    "{\"seq\":1,\"at\":\"2026-11-23T10:00:00.000Z\",\"kind\":\"created\",\"v\":1,"
+    "\"input\":\"What is\\nlarge? \\u001b[31m\"}",
+    "{\"seq\":2,\"at\":\"2026-11-23T10:00:00.010Z\",\"kind\":\"model_started\",\"v\":1,\"call\":1,"
+    "\"attempt\":1,\"model\":\"main\"}",
+    "{\"seq\":3,\"at\":\"2026-11-23T10:00:01.000Z\",\"kind\":\"model_answered\",\"v\":1,\"call\":1,"
+    "\"attempt\":1,\"finish\":\"stop\",\"used\":{\"tokens\":1500,\"nanousd\":2000000},"
+    "\"text\":\"I look.\",\"first_call\":2,\"calls\":["
+    "{\"call\":2,\"type\":\"tool\",\"tool\":\"largest\",\"arguments\":{\"n\":3}},"
+    "{\"call\":3,\"type\":\"tool\",\"tool\":\"owner\",\"arguments\":{}},"
+    "{\"call\":4,\"type\":\"tool\",\"tool\":\"owner\",\"arguments\":{}}]}",
+    "{\"seq\":4,\"at\":\"2026-11-23T10:00:01.500Z\",\"kind\":\"tool_finished\",\"v\":1,\"call\":3,"
+    "\"attempt\":1,\"output\":\"root\\n\",\"is_error\":false}",
+    "{\"seq\":5,\"at\":\"2026-11-23T10:00:05.000Z\",\"kind\":\"interrupted\",\"v\":1,\"call\":2,"
+    "\"attempt\":1,\"by\":\"crash\"}",
+    "{\"seq\":6,\"at\":\"2026-11-23T10:00:05.000Z\",\"kind\":\"interrupted\",\"v\":1,\"call\":4,"
+    "\"attempt\":1,\"by\":\"crash\"}",
+    "{\"seq\":7,\"at\":\"2026-11-23T10:00:06.000Z\",\"kind\":\"tool_finished\",\"v\":1,\"call\":2,"
+    "\"attempt\":2,\"output\":\"no such file\",\"is_error\":true,\"stderr\":\"hm\"}",
+    "{\"seq\":8,\"at\":\"2026-11-23T10:01:30.000Z\",\"kind\":\"cancelled\",\"v\":1,\"by\":\"api\","
+    "\"reason\":\"enough\"}",
+};
+
+static void add(struct timeline *timeline, const char *text, struct buf *ended,
+                const struct timeline_style *style)
+{
+    struct json *event = NULL;
+    struct err err = { 0 };
+
+    assert_int_equal(json_read(&event, slice_of(text), 65536, &err), ERR_NONE);
+    timeline_add(timeline, event);
+    if (ended)
+        timeline_put_ended(ended, timeline, event, style);
+    json_free(event);
+}
+
+static void expect(const struct buf *buf, const char *expected)
+{
+    assert_string_equal(buf_cstr(buf), expected);
+}
+
+static void a_journal_in_the_order_in_which_things_began(void **state)
+{
+    const struct timeline_style style = { .width = 100 };
+    struct buf out = { .max = 65536 };
+    struct timeline timeline;
+
+    (void)state;
+    timeline_init(&timeline);
+    for (size_t i = 0; i < ARRAY_LEN(journal); i++)
+        add(&timeline, journal[i], NULL, NULL);
+    timeline_put(&out, &timeline, &style);
+    expect(&out,
+           "10:00:00   +0.000s  input     What is large? \\u{1b}[31m\n"
+           "10:00:00   +0.010s  model     main | 990 ms | 1,500 tokens | $0.002000\n"
+           "                              -> I look.\n"
+           "                              asks for largest, owner (2)\n"
+           "10:00:01   +1.000s  tool      largest {\"n\":3} | 4.0 s\n"
+           "                              interrupted: the server was killed\n"
+           "10:00:01   +1.000s  tool      owner | 500 ms\n"
+           "                              -> root\n"
+           "10:00:01   +1.000s  tool      owner | 4.0 s\n"
+           "                              interrupted: the server was killed\n"
+           "10:00:05 ------------------- the server was killed here; taken up again (3.5 s after "
+           "the last record) ---\n"
+           "10:00:05   +5.000s  tool      largest {\"n\":3} | attempt 2 | 1.0 s\n"
+           "                              error: no such file\n"
+           "                              stderr: hm\n"
+           "10:00:05   +5.000s  tool      owner | attempt 2 | 1m 25s\n"
+           "                              given up: its turn ended\n"
+           "10:01:30   +1m 30s  cancelled by api: enough\n");
+    assert_true(timeline.is_ended);
+    buf_release(&out);
+    timeline_release(&timeline);
+}
+
+static void entries_as_their_tries_end(void **state)
+{
+    const struct timeline_style style = { .width = 60 };
+    struct buf out = { .max = 65536 };
+    struct buf open = { .max = 1024 };
+    struct timeline timeline;
+
+    (void)state;
+    timeline_init(&timeline);
+    add(&timeline, journal[0], &out, &style);
+    add(&timeline, journal[1], &out, &style);
+    expect(&out, "");
+    timeline_put_open(&open, &timeline);
+    expect(&open, "model");
+    add(&timeline, journal[2], NULL, NULL);
+    add(&timeline, journal[3], &out, &style);
+    expect(&out, "10:00:01   +1.500s  tool      owner | 500 ms\n"
+                 "                              -> root\n");
+    buf_clear(&open);
+    timeline_put_open(&open, &timeline);
+    expect(&open, "largest, owner");
+    assert_int_equal(timeline.seq, 4);
+    assert_false(timeline.is_ended);
+    buf_release(&out);
+    buf_release(&open);
+    timeline_release(&timeline);
+}
+
+static void what_is_no_event_is_left_out(void **state)
+{
+    struct timeline timeline;
+
+    (void)state;
+    timeline_init(&timeline);
+    add(&timeline, "{\"seq\":1,\"at\":\"2026-11-23T10:00:00.000Z\",\"kind\":\"newer\"}", NULL,
+        NULL);
+    add(&timeline, "{\"seq\":1,\"at\":\"yesterday\",\"kind\":\"created\"}", NULL, NULL);
+    add(&timeline, "[]", NULL, NULL);
+    assert_int_equal(timeline.marks_n, 0);
+    timeline_release(&timeline);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_journal_in_the_order_in_which_things_began),
+        cmocka_unit_test(entries_as_their_tries_end),
+        cmocka_unit_test(what_is_no_event_is_left_out),
+    };
+    if (setenv("TZ", "UTC", 1) != 0)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
