@@ -67,7 +67,7 @@ enum err_code json_write_canonical(struct buf *buf, const struct json *node,
 void json_begin(struct buf *buf, char bracket); /* '{' or '[' */
 void json_end(struct buf *buf, char bracket);   /* '}' or ']' */
 void json_key(struct buf *buf, const char *key);
-void json_put_str(struct buf *buf, struct slice text); /* escapes; bad UTF-8, NUL: U+FFFD */
+void json_put_str(struct buf *buf, struct slice text); /* no control stays; bad UTF-8: U+FFFD */
 void json_put_int(struct buf *buf, int64_t value);
 void json_put_usd(struct buf *buf, int64_t nanousd); /* as decimal dollars: 1234000 -> 0.001234 */
 void json_put_bool(struct buf *buf, int value);

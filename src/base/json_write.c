@@ -42,8 +42,15 @@ static const char *const escapes[0x80] = {
     [0x1f] = "",
     ['"'] = "\\\"",
     ['\\'] = "\\\\",
+    [0x7f] = "", /* legal as it is, but this may be shown on a terminal; the same for U+0080.. */
     [0x00] = UTF8_REPLACEMENT, /* json_read() refuses \u0000, and we read what we wrote */
 };
+
+/* U+0080 to U+009F: some terminals take them as the beginning of a command. */
+static int is_c1_control(uint32_t character)
+{
+    return character >= 0x80 && character <= 0x9f;
+}
 
 /* The length of the run at the start of text that needs no change. */
 static size_t plain_run(struct slice text)
@@ -52,22 +59,31 @@ static size_t plain_run(struct slice text)
 
     while (at < text.len) {
         unsigned char c = (unsigned char)text.ptr[at];
-        uint32_t decoded;
+        uint32_t decoded = 0;
         size_t len = 1;
 
         if (c < 0x80 && escapes[c])
             break;
         if (c >= 0x80)
             len = utf8_decode((struct slice){ text.ptr + at, text.len - at }, &decoded);
-        if (len == 0)
+        if (len == 0 || is_c1_control(decoded))
             break;
         at += len;
     }
     return at;
 }
 
-static enum err_code add_escaped(struct buf *buf, unsigned char c, struct err *err)
+/* What plain_run() stopped at; *ret_len bytes of text are done with that. */
+static enum err_code add_escaped(struct buf *buf, struct slice text, size_t *ret_len,
+                                 struct err *err)
 {
+    unsigned char c = (unsigned char)text.ptr[0];
+    uint32_t decoded;
+    size_t len = c >= 0x80 ? utf8_decode(text, &decoded) : 0;
+
+    *ret_len = len > 0 ? len : 1;
+    if (len > 0)
+        return buf_addf(buf, err, "\\u%04x", (unsigned)decoded);
     if (c >= 0x80)
         return buf_add(buf, SLICE_LIT(UTF8_REPLACEMENT), err);
     if (escapes[c][0] == '\0')
@@ -81,12 +97,14 @@ static enum err_code add_string(struct buf *buf, struct slice text, struct err *
         return err->code;
     while (text.len > 0) {
         size_t run = plain_run(text);
+        size_t len = 0;
 
         if (buf_add(buf, (struct slice){ text.ptr, run }, err))
             return err->code;
-        if (run < text.len && add_escaped(buf, (unsigned char)text.ptr[run++], err))
-            return err->code;
         text = (struct slice){ text.ptr + run, text.len - run };
+        if (text.len > 0 && add_escaped(buf, text, &len, err))
+            return err->code;
+        text = (struct slice){ text.ptr + len, text.len - len };
     }
     return buf_add(buf, SLICE_LIT("\""), err);
 }

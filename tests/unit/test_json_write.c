@@ -61,7 +61,9 @@ static void strings_are_escaped_and_repaired(void **state)
     assert_string_equal(written(&buf, (struct slice){ NULL, 0 }), "\"\"");
     assert_string_equal(written(&buf, SLICE_LIT("a\"b\\c/")), "\"a\\\"b\\\\c/\"");
     assert_string_equal(written(&buf, SLICE_LIT("\b\t\n\f\r")), "\"\\b\\t\\n\\f\\r\"");
-    assert_string_equal(written(&buf, SLICE_LIT("\x01\x1f\x7f")), "\"\\u0001\\u001f\x7f\"");
+    assert_string_equal(written(&buf, SLICE_LIT("\x01\x1f\x7f")), "\"\\u0001\\u001f\\u007f\"");
+    assert_string_equal(written(&buf, SLICE_LIT("a\xc2\x80\xc2\x9f\xc2\xa0")),
+                        "\"a\\u0080\\u009f\xc2\xa0\"");
     assert_string_equal(written(&buf, SLICE_LIT("\xc3\xa4\xf0\x9f\x98\x80")),
                         "\"\xc3\xa4\xf0\x9f\x98\x80\"");
     assert_string_equal(written(&buf, SLICE_LIT("a\0b")), "\"a\xef\xbf\xbd"
