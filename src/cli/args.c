@@ -127,3 +127,18 @@ const char *args_value(const struct args *args, const char *name, const char *ot
 
     return value ? value : otherwise;
 }
+
+enum err_code args_number(const struct args *args, const char *name, uint32_t otherwise,
+                          uint32_t *ret_number, struct err *err)
+{
+    const char *text = args_value(args, name, NULL);
+    uint32_t number = text ? 0 : otherwise;
+
+    for (const char *c = text; c && (*c || c == text); c++) {
+        if (*c < '0' || *c > '9' || __builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, (uint32_t)(*c - '0'), &number))
+            return err_set(err, ERR_INVALID, "--%s takes a whole number, not '%.64s'", name, text);
+    }
+    *ret_number = number;
+    return ERR_NONE;
+}

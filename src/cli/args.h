@@ -7,6 +7,8 @@
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
 
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct option {
@@ -39,6 +41,9 @@ enum err_code args_read(struct args *ret_args, const struct option *options, int
 int args_has(const struct args *args, const char *name);
 /* The value of an option, or `otherwise`. */
 const char *args_value(const struct args *args, const char *name, const char *otherwise);
+/* The same for a whole number; ERR_INVALID for one that is none, or that 32 bits cannot hold. */
+enum err_code args_number(const struct args *args, const char *name, uint32_t otherwise,
+                          uint32_t *ret_number, struct err *err) MUST_CHECK;
 /* for (unsigned at = 0; (value = args_next(args, "metadata", &at));) */
 const char *args_next(const struct args *args, const char *name, unsigned *at);
 

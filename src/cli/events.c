@@ -18,29 +18,18 @@ static void print_event(void *arg, const struct json *event)
     (void)printf("%s\n", buf_cstr(&line));
 }
 
-static int read_after(const struct args *args, uint32_t *ret_after)
-{
-    const char *text = args_value(args, "after", "0");
-    uint32_t after = 0;
-
-    for (const char *c = text; *c || c == text; c++) {
-        if (*c < '0' || *c > '9' || __builtin_mul_overflow(after, 10u, &after) ||
-            __builtin_add_overflow(after, (uint32_t)(*c - '0'), &after))
-            return command_fail(EXIT_USAGE, "--after takes the number of an event, not '%s'", text);
-    }
-    *ret_after = after;
-    return EXIT_GOOD;
-}
-
 static int print_all(struct client *client, const struct args *args)
 {
     int follows = args_has(args, "follow");
     struct journal journal = { .session = args->words[0],
                                .wait_s = follows ? FOLLOW_WAIT_S : 0,
                                .patience = { .ms = follows ? FOLLOW_PATIENCE_MS : 0 } };
-    int status = read_after(args, &journal.after);
+    struct err err = { 0 };
+    int status = EXIT_GOOD;
     int goes_on = 1;
 
+    if (args_number(args, "after", 0, &journal.after, &err))
+        return command_fail(EXIT_USAGE, "%s", err.msg);
     while (status == EXIT_GOOD && goes_on) {
         size_t n = 0;
 

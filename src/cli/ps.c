@@ -8,15 +8,14 @@
 #include "cli/term.h"
 #include "core/session.h"
 
-enum { LINE_BYTES_MAX = 64 * 1024, STATUS_WIDTH = 23, AGENT_WIDTH = 16 };
+enum { LINE_BYTES_MAX = 64 * 1024, STATUS_WIDTH = 23, AGENT_WIDTH = 16, LIMIT = 50 };
 
-static void build_path(struct buf *path, const struct args *args)
+static void build_path(struct buf *path, const struct args *args, uint32_t limit)
 {
     const char *status = args_value(args, "status", NULL);
     const char *agent = args_value(args, "agent", NULL);
 
-    buf_puts(path, "/v1/sessions?limit=");
-    client_put_escaped(path, slice_of(args_value(args, "limit", "50")));
+    buf_putf(path, "/v1/sessions?limit=%u", limit);
     if (status) {
         buf_puts(path, "&status=");
         client_put_escaped(path, slice_of(status));
@@ -108,10 +107,13 @@ static int run(const struct args *args)
     struct answer answer = { 0 };
     struct client client;
     struct err err = { 0 };
+    uint32_t limit;
 
+    if (args_number(args, "limit", LIMIT, &limit, &err))
+        return command_fail(EXIT_USAGE, "%s", err.msg);
     if (client_open(&client, args, &err))
         return command_fail(EXIT_FAILED, "%s", err.msg);
-    build_path(&path, args);
+    build_path(&path, args, limit);
     int status = client_get(&client, buf_cstr(&path), &answer);
 
     if (status == EXIT_GOOD)
