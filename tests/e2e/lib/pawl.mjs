@@ -110,7 +110,11 @@ export class Pawl {
     configure(config) {
         const whole = { listen: `127.0.0.1:${this.port}`, store: 'sqlite:pawl.db', ...config };
 
-        this.write('pawl.yaml', JSON.stringify(whole, null, 2));
+        // YAML takes fewer characters as they are than JSON.
+        const text = JSON.stringify(whole, null, 2).replace(/[\x7f-\uffff]/g, (c) =>
+            `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+        this.write('pawl.yaml', text);
     }
 
     environment() {
