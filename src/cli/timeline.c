@@ -112,7 +112,7 @@ static void add_marks(struct timeline *timeline, enum event_kind kind, int64_t a
         add_mark(timeline, at_ms, "message", json_str(json_get(event, "content")));
         break;
     case EV_INTERRUPTED:
-        if (!timeline->has_restart)
+        if (!timeline->has_restart || at_ms != timeline->last_ms)
             mark_restart(timeline, at_ms, json_str(json_get(event, "by")));
         break;
     case EV_TURN_ENDED: mark_end(timeline, at_ms, event); break;

@@ -26,7 +26,7 @@ struct timeline {
     int64_t last_ms;
     uint32_t seq;    /* of the last event */
     int is_ended;    /* the last event that matters ended a turn */
-    int has_restart; /* the last event was an interruption: further ones join its mark */
+    int has_restart; /* the last event was an interruption: others of that time join its mark */
 };
 
 struct timeline_style {

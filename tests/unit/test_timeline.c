@@ -106,6 +106,29 @@ static void entries_as_their_tries_end(void **state)
     timeline_release(&timeline);
 }
 
+static void each_death_of_the_server_has_its_mark(void **state)
+{
+    static const char again[] =
+        "{\"seq\":7,\"at\":\"2026-11-23T10:00:07.000Z\",\"kind\":\"interrupted\",\"v\":1,"
+        "\"call\":2,\"attempt\":2,\"by\":\"drain\"}";
+    const struct timeline_style style = { .width = 100 };
+    struct buf out = { .max = 65536 };
+    struct timeline timeline;
+
+    (void)state;
+    timeline_init(&timeline);
+    for (size_t i = 0; i < 6; i++)
+        add(&timeline, journal[i], NULL, NULL);
+    size_t marks = timeline.marks_n;
+
+    add(&timeline, again, NULL, NULL);
+    timeline_put_marks(&out, &timeline, marks, &style);
+    expect(&out, "10:00:07 ------------------- the server was stopped here; the next one goes on "
+                 "---\n");
+    buf_release(&out);
+    timeline_release(&timeline);
+}
+
 static void what_is_no_event_is_left_out(void **state)
 {
     struct timeline timeline;
@@ -125,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journal_in_the_order_in_which_things_began),
         cmocka_unit_test(entries_as_their_tries_end),
+        cmocka_unit_test(each_death_of_the_server_has_its_mark),
         cmocka_unit_test(what_is_no_event_is_left_out),
     };
     if (setenv("TZ", "UTC", 1) != 0)
