@@ -36,11 +36,14 @@ static void recover_apply(struct live *live, struct tick *tick, struct input *in
         struct session_event event = { .kind = lost[i].kind,
                                        .call = lost[i].call,
                                        .attempt = lost[i].attempt };
+        int counts = recover->by == INTERRUPTED_CRASH && i == 0;
 
         if (event.kind == EV_INTERRUPTED) {
             event.interrupted.by = recover->by;
-            event.interrupted.counts = recover->by == INTERRUPTED_CRASH && i == 0;
+            event.interrupted.counts = (uint8_t)counts;
             event.interrupted.charged = lost[i].charged;
+        } else {
+            event.tool_in_doubt.counts = (uint8_t)counts;
         }
         (void)tick_add(tick, &(struct tick_event){ .event = &event });
         follow_dues(tick); /* poison ends the turn, and what is left of the list is ignored */
