@@ -37,7 +37,8 @@ void serve_on_ended(void *arg, const struct store_session *row, struct slice cod
 {
     char id[256], agent[256], why[256], what[256];
     int64_t ended_at_ms = row->ended_at_ms ? row->ended_at_ms : row->updated_at_ms;
-    int is_failed = code.len > 0 && !slice_is(code, "completed");
+    /* Not the row's status: the next turn may have begun in the same tick. */
+    int is_failed = code.len > 0 && !slice_is(code, "completed") && !slice_is(code, "cancelled");
 
     (void)arg;
     log_line(LOG_INFO, is_failed ? "turn failed" : "turn ended", "session", text_of(id, row->id),
