@@ -133,6 +133,17 @@ static enum fate draw_fate(struct world *world)
     return FATE_WELL;
 }
 
+/* A page may end before its limit: has_more says whether that was all. */
+static void shorten(const struct world *world, struct store_op *op)
+{
+    uint32_t most = world->weights.page_rows;
+
+    if (op->kind == STORE_EVENTS && op->events.limit > most)
+        op->events.limit = most;
+    if (op->kind == STORE_SCAN && op->scan.limit > most)
+        op->scan.limit = most;
+}
+
 static void submit(struct store *store, struct store_op *op)
 {
     struct world *world = store_of(store)->world;
@@ -141,6 +152,7 @@ static void submit(struct store *store, struct store_op *op)
     s->world = world;
     s->op = op;
     s->fate = draw_fate(world);
+    shorten(world, op);
     if (op->kind == STORE_COMMIT) {
         struct slice id = op->commit.row.id;
 

@@ -30,6 +30,7 @@ struct weights {
     uint32_t store_refuses;   /* an operation: surely nothing happened */
     uint32_t store_loses;     /* the answer to an operation: nobody knows */
     uint32_t commit_survives; /* of what was on its way in a crash */
+    uint32_t page_rows;       /* a page of rows or events is no longer than this */
     uint32_t model_fails;
     uint32_t model_calls_tools;
     uint32_t model_no_usage;

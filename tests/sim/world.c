@@ -69,6 +69,7 @@ static void draw_weights(struct world *world)
     w->store_refuses = draw(world, 15);
     w->store_loses = draw(world, 15);
     w->commit_survives = below(world, 101);
+    w->page_rows = below(world, 2) ? 1 + below(world, 8) : 1000;
     w->model_fails = draw(world, 50);
     w->model_calls_tools = 20 + below(world, 75);
     w->model_no_usage = draw(world, 40);
