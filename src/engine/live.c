@@ -234,9 +234,13 @@ static int is_backing_off(const struct live *live)
 
 static void pump_gone(struct live *live)
 {
+    struct engine *engine = live->engine;
+
     end_inputs(live, &live->load_err, 0);
-    if (is_idle(live))
-        live_free(live);
+    if (!is_idle(live))
+        return;
+    live_free(live);
+    drain_check(engine);
 }
 
 static void pump(void *arg)

@@ -162,6 +162,7 @@ static void release_permit(struct tick *tick)
     tick->has_permit = 0;
     tick->live->engine->model_calls--;
     permits_changed(tick->live->engine);
+    drain_check(tick->live->engine);
 }
 
 /* ---- committing ---- */
