@@ -239,6 +239,7 @@ static void pump_gone(struct live *live)
     end_inputs(live, &live->load_err, 0);
     if (!is_idle(live))
         return;
+    suspects_let_go(live);
     live_free(live);
     drain_check(engine);
 }

@@ -83,7 +83,9 @@ void suspects_let_go(struct live *live)
     suspects->first = next->next;
     if (!suspects->first)
         suspects->last = &suspects->first;
-    live_pump(live_get(engine, id_slice(&next->session)));
+    /* It has the place until it is seen whether it needs it: else nobody would pass it on. */
+    suspects->running = live_get(engine, id_slice(&next->session));
+    live_pump(suspects->running);
     free(next);
 }
 
