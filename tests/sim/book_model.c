@@ -85,7 +85,9 @@ static void started(struct book_event *e)
     if ((session->limits.tokens && sum.tokens > session->limits.tokens) ||
         (session->limits.nanousd && sum.nanousd > session->limits.nanousd))
         book_wrong(e, "it could pass the ceiling");
-    if (session->limits.wall_ms && wall_ms >= session->limits.wall_ms)
+    /* While a clock that was turned back is behind, no time passes and nothing is due. */
+    if (session->limits.wall_ms && wall_ms >= session->limits.wall_ms &&
+        e->event->at_ms >= session->wall_since_ms)
         book_wrong(e, "the turn's time is over: %lld ms", (long long)wall_ms);
     session->model.state = ASKING_RUNNING;
     session->model.is_asked = 0;

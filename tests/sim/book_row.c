@@ -60,21 +60,26 @@ static void check_owner(struct book *book, const struct book_session *session,
         fail(book->world, "ses%u asks the model, and is nobody's", session->index);
 }
 
-#define SAME(column, expected)                                                                     \
-    do {                                                                                           \
-        if ((int64_t)row->column != (int64_t)(expected))                                           \
-            fail(book->world, "ses%u at event %u: the row has %s %lld, the journal %lld",          \
-                 session->index, session->seq, #column, (long long)row->column,                    \
-                 (long long)(expected));                                                           \
-    } while (0)
+struct column {
+    const char *name;
+    int64_t row;
+    int64_t journal;
+};
 
-void book_check_row(struct book *book, const struct book_session *session,
-                    const struct store_session *row)
+static void check_columns(struct book *book, const struct book_session *session,
+                          const struct column *columns, size_t n)
 {
-    int is_over = session->life != LIFE_ACTIVE;
-    int is_live = is_in_flight(session) || (session->model.state == ASKING_WANTED &&
-                                            session->life == LIFE_ACTIVE && !session->is_paused);
+    for (size_t i = 0; i < n; i++) {
+        if (columns[i].row != columns[i].journal)
+            fail(book->world, "ses%u at event %u: the row has %s %lld, the journal %lld",
+                 session->index, session->seq, columns[i].name, (long long)columns[i].row,
+                 (long long)columns[i].journal);
+    }
+}
 
+/* What must follow in the same tick must have followed. */
+static void check_dues(struct book *book, const struct book_session *session)
+{
     if (session->due)
         fail(book->world, "ses%u: its turn had to end in the same tick: %s", session->index,
              session->due);
@@ -83,19 +88,30 @@ void book_check_row(struct book *book, const struct book_session *session,
             fail(book->world, "ses%u: call %u is no good, and is not answered at once",
                  session->index, session->calls[i].number);
     }
-    SAME(seq, session->seq);
-    SAME(version, session->version);
-    SAME(status, status_of(session));
-    SAME(is_paused, session->is_paused);
-    SAME(is_live, is_live);
-    SAME(turn, session->turn);
-    SAME(steps, session->steps);
-    SAME(task_seq, session->turn_seq);
-    SAME(end_seq, session->end_seq);
-    SAME(spent.tokens, session->spent.tokens);
-    SAME(spent.nanousd, session->spent.nanousd);
-    SAME(wake_at_ms, is_live ? 0 : wake_at_ms(session));
-    if ((row->ended_at_ms != 0) != is_over)
-        fail(book->world, "ses%u: the row is wrong about its end", session->index);
+}
+
+void book_check_row(struct book *book, const struct book_session *session,
+                    const struct store_session *row)
+{
+    int is_live = is_in_flight(session) || (session->model.state == ASKING_WANTED &&
+                                            session->life == LIFE_ACTIVE && !session->is_paused);
+    const struct column columns[] = {
+        { "seq", row->seq, session->seq },
+        { "version", (int64_t)row->version, (int64_t)session->version },
+        { "status", row->status, status_of(session) },
+        { "is_paused", row->is_paused, session->is_paused },
+        { "is_live", row->is_live, is_live },
+        { "turn", row->turn, session->turn },
+        { "steps", row->steps, session->steps },
+        { "task_seq", row->task_seq, session->turn_seq },
+        { "end_seq", row->end_seq, session->end_seq },
+        { "spent.tokens", row->spent.tokens, session->spent.tokens },
+        { "spent.nanousd", row->spent.nanousd, session->spent.nanousd },
+        { "wake_at_ms", row->wake_at_ms, is_live ? 0 : wake_at_ms(session) },
+        { "an end", row->ended_at_ms != 0, session->life != LIFE_ACTIVE },
+    };
+
+    check_dues(book, session);
+    check_columns(book, session, columns, ARRAY_LEN(columns));
     check_owner(book, session, row);
 }

@@ -214,8 +214,8 @@ void disk_disconnect(struct world *world)
     while ((at = list_first(&world->ops))) {
         struct sim_op *s = CONTAINER_OF(at, struct sim_op, link);
 
-        loop_timer_stop(world->loop, &s->timer);
         list_remove(&world->ops, at);
+        loop_timer_stop(world->loop, &s->timer);
         free(s);
     }
     store_close(world->store);

@@ -171,8 +171,8 @@ static void set_result(struct sim_call *s)
 
 static void call_free(struct sim_call *s)
 {
-    loop_timer_stop(s->world->loop, &s->timer);
     list_remove(&s->world->calls, &s->link);
+    loop_timer_stop(s->world->loop, &s->timer);
     buf_release(&s->wire);
     free(s);
 }

@@ -36,8 +36,8 @@ static void draw_failure(struct sim_run *s)
 
 static void run_free(struct sim_run *s)
 {
-    loop_timer_stop(s->world->loop, &s->timer);
     list_remove(&s->world->runs, &s->link);
+    loop_timer_stop(s->world->loop, &s->timer);
     free(s);
 }
 

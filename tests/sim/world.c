@@ -9,7 +9,7 @@ enum {
     HAND_OVER_MAX_MS = 10000, /* as the engine has it: a store that does not answer */
     DRAIN_SLACK_MS = 3000,
     SETTLE_MS = 60000,
-    DAY_MS = 24 * 3600 * 1000,
+    JUMP_MAX_MS = 3600 * 1000,
 };
 
 static const int64_t epoch_ms = 1790000000000; /* September 2026 */
@@ -170,7 +170,7 @@ static void on_drained(void *arg)
 
 static void drain(struct world *world)
 {
-    int64_t grace_ms = below(world, 3) * below(world, 20000);
+    int64_t grace_ms = (int64_t)below(world, 3) * below(world, 20000);
 
     trace(world, "engine %u is to stop within %d ms", world->process_n, (int)grace_ms);
     world->process = PROCESS_DRAINING;
@@ -191,7 +191,7 @@ static void drained(struct world *world)
 
 static void jump(struct world *world)
 {
-    int64_t by_ms = (int64_t)below(world, 2 * 3600 * 1000) - 3600 * 1000;
+    int64_t by_ms = (int64_t)below(world, 2 * JUMP_MAX_MS) - JUMP_MAX_MS;
 
     if (below(world, 3) == 0)
         by_ms /= 1000;
@@ -303,7 +303,7 @@ static void peace(struct world *world)
     trace(world, "from here nothing fails any more");
     world->is_peace = 1;
     if (world->process == PROCESS_DRAINING)
-        let_pass(world, DAY_MS / 24); /* its end is checked on the way */
+        let_pass(world, SETTLE_MS); /* its end is checked on the way */
     until_quiet(world);
     clients_resume_all(world);
     until_quiet(world);
