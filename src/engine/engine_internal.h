@@ -159,6 +159,7 @@ struct tick {
     int is_claim;                            /* commit even without events: the owner changes */
     int needs_history;   /* the model is wanted, and what to send it is not here */
     struct input *keyed; /* the one input whose Idempotency-Key goes with it */
+    struct store_session row; /* as it was sent to the store */
     struct store_op op;
 };
 

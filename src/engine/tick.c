@@ -215,10 +215,11 @@ static void tick_submit(struct tick *tick)
 
     tick->op = (struct store_op){ .kind = STORE_COMMIT, .done = on_commit, .arg = tick };
     tick->op.commit.idempotency = idempotency;
-    tick->op.commit.row = tick->live->row;
+    tick->row = tick->live->row;
+    set_row(tick, &tick->row);
+    tick->op.commit.row = tick->row;
     if (tick->live->row.version > 0)
         tick->op.commit.row.metadata = (struct slice){ 0 }; /* unchanged */
-    set_row(tick, &tick->op.commit.row);
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -330,8 +331,7 @@ static void on_reread(struct store_op *op, void *arg)
         int64_t key = op->load.row.key;
 
         tick->op = (struct store_op){ 0 };
-        tick->op.commit.row = live->row;
-        set_row(tick, &tick->op.commit.row);
+        tick->op.commit.row = tick->row;
         tick->op.commit.row.key = key;
         committed(tick);
         return;
