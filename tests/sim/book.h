@@ -198,7 +198,8 @@ struct book_event {
 void book_model_event(struct book_event *e); /* book_model.c */
 void book_tool_event(struct book_event *e);  /* book_tool.c */
 void book_life_event(struct book_event *e);  /* book_life.c */
-_Noreturn void book_wrong(const struct book_event *e, const char *fmt, ...) PRINTF(2, 3);
+__attribute__((noreturn)) void book_wrong(const struct book_event *e, const char *fmt, ...)
+    PRINTF(2, 3);
 struct money book_money(const struct json *body, const char *key);
 void book_check_row(struct book *book, const struct book_session *session,
                     const struct store_session *row); /* book_row.c */

@@ -19,7 +19,8 @@ struct reading {
     unsigned char is_read[4096];
 };
 
-static _Noreturn void wrong(const struct reading *r, const char *what, const char *token)
+static __attribute__((noreturn)) void wrong(const struct reading *r, const char *what,
+                                            const char *token)
 {
     fail(r->book->world, "ses%u call %u attempt %u: the request is wrong at message %zu: %s %s",
          r->session->index, r->session->model.number, r->session->model.attempt, r->at, what,

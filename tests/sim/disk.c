@@ -209,15 +209,14 @@ void disk_cut(struct world *world)
 
 void disk_disconnect(struct world *world)
 {
-    struct link *at;
-
-    while ((at = list_first(&world->ops))) {
+    for (struct link *at = list_first(&world->ops), *next; at; at = next) {
         struct sim_op *s = CONTAINER_OF(at, struct sim_op, link);
 
-        list_remove(&world->ops, at);
+        next = at->next;
         loop_timer_stop(world->loop, &s->timer);
         free(s);
     }
+    world->ops = (struct list){ 0 };
     store_close(world->store);
     world->store = NULL;
 }

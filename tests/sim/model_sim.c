@@ -240,8 +240,8 @@ const struct model_client_ops sim_model_ops = { .start = start, .cancel = cancel
 
 void models_drop(struct world *world)
 {
-    struct link *at;
-
-    while ((at = list_first(&world->calls)))
+    for (struct link *at = list_first(&world->calls), *next; at; at = next) {
+        next = at->next;
         call_free(CONTAINER_OF(at, struct sim_call, link));
+    }
 }

@@ -139,7 +139,7 @@ uint32_t token(struct world *world); /* a number never given before */
 /* ---- trace.c ---- */
 void trace(struct world *world, const char *fmt, ...) PRINTF(2, 3);
 /* Prints the seed, what is wrong and the last lines of the trace, and ends the process. */
-_Noreturn void fail(struct world *world, const char *fmt, ...) PRINTF(2, 3);
+__attribute__((noreturn)) void fail(struct world *world, const char *fmt, ...) PRINTF(2, 3);
 void trace_print(const struct world *world, FILE *to);
 
 /* ---- scene.c ---- */

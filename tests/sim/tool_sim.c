@@ -102,8 +102,8 @@ const struct tool_runner_ops sim_tool_ops = { .start = start, .stop = stop };
 
 void tools_drop(struct world *world)
 {
-    struct link *at;
-
-    while ((at = list_first(&world->runs)))
+    for (struct link *at = list_first(&world->runs), *next; at; at = next) {
+        next = at->next;
         run_free(CONTAINER_OF(at, struct sim_run, link));
+    }
 }
