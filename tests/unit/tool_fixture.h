@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <grp.h>
 #include <limits.h>
 #include <sys/prctl.h>
@@ -74,7 +75,8 @@ static inline void fixture_write(const char *folder, const char *name, const cha
 
 static inline void fixture_make_folders(struct fixture *f)
 {
-    *f = (struct fixture){ .base = "/tmp/pawl-test-XXXXXX" };
+    *f = (struct fixture){ .base = "/tmp/pawl-test-" };
+    memset(f->base + strlen(f->base), 'X', 6); /* the six that mkdtemp() fills in */
     assert_non_null(mkdtemp(f->base));
     (void)snprintf(f->project, sizeof(f->project), "%s/project", f->base);
     (void)snprintf(f->scratch, sizeof(f->scratch), "%s/project/scratch", f->base);
@@ -85,12 +87,28 @@ static inline void fixture_make_folders(struct fixture *f)
     fixture_write(f->project, "hello.sh", "#!/bin/sh\necho hello from $PWD\n", 0755);
 }
 
+/* A tool may have left folders that even their owner cannot read. */
+static inline int fixture_open_up(const char *path, const struct stat *stat, int type,
+                                  struct FTW *ftw)
+{
+    (void)stat;
+    (void)ftw;
+    return (type == FTW_D || type == FTW_DNR) && chmod(path, 0700) != 0;
+}
+
+static inline int fixture_remove(const char *path, const struct stat *stat, int type,
+                                 struct FTW *ftw)
+{
+    (void)stat;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
 static inline void fixture_remove_folders(struct fixture *f)
 {
-    char command[256];
-
-    (void)snprintf(command, sizeof(command), "chmod -R u+rwX %s; rm -rf %s", f->base, f->base);
-    assert_int_equal(system(command), 0);
+    assert_int_equal(nftw(f->base, fixture_open_up, 16, FTW_PHYS), 0);
+    assert_int_equal(nftw(f->base, fixture_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static inline enum err_code fixture_start(struct fixture *f, struct launcher **ret_launcher,
