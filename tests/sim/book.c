@@ -117,10 +117,35 @@ const struct given_result *book_run_of(const struct book *book, const struct boo
     return map_get_u64(book->results, key_of(session->index, call, attempt));
 }
 
+/* What the engine knows to be no longer wanted, it must have stopped. */
+static void check_answer_wanted(struct book *book, const struct given_answer *answer)
+{
+    const struct book_session *session = book->sessions[answer->session];
+    int is_wanted = session->model.state == ASKING_RUNNING &&
+                    session->model.number == answer->call &&
+                    session->model.attempt == answer->attempt;
+
+    if (!is_wanted && !answer->is_stopped && session->known_seq == session->seq)
+        fail(book->world, "ses%u call %u attempt %u is no longer wanted, and was not stopped",
+             session->index, answer->call, answer->attempt);
+}
+
+static void check_result_wanted(struct book *book, const struct given_result *result)
+{
+    const struct book_session *session = book->sessions[result->session];
+    const struct book_call *call = book_call(session, result->call);
+
+    if (call && call->state == TOOLING_CLOSED && !result->is_stopped &&
+        session->known_seq >= call->closed_seq)
+        fail(book->world, "ses%u call %u attempt %u has its answer, and was not stopped",
+             session->index, result->call, result->attempt);
+}
+
 void book_answered(struct book *book, const struct given_answer *answer)
 {
     struct given_answer *copy = xcalloc(1, sizeof(*copy));
 
+    check_answer_wanted(book, answer);
     *copy = *answer;
     trace(book->world, "model  ses%u call %u attempt %u: %s %s, %zu calls", answer->session,
           answer->call, answer->attempt, model_error_name(answer->error), answer->say,
@@ -137,6 +162,7 @@ void book_result(struct book *book, const struct given_result *result)
 {
     struct given_result *copy = xcalloc(1, sizeof(*copy));
 
+    check_result_wanted(book, result);
     *copy = *result;
     trace(book->world, "tool   ses%u call %u attempt %u: %s %d %s", result->session, result->call,
           result->attempt, tool_end_name(result->end), result->status, result->output);
@@ -250,6 +276,15 @@ static void written_event(struct book *book, struct book_session *session,
     run_clock(session);
 }
 
+/* Whatever is handed out is in the hands of the process that owns the session. */
+static void claim(struct book *book, struct book_session *session)
+{
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_OUT)
+            session->calls[i].out_process = book->world->process_n;
+    }
+}
+
 void book_written(struct book *book, const struct store_commit *commit)
 {
     struct book_session *session = book_find(book, commit->row.id);
@@ -266,6 +301,8 @@ void book_written(struct book *book, const struct store_commit *commit)
     if (session->tick_interrupted && !session->tick_counts)
         fail(book->world, "ses%u: a crash interrupted it, and was not counted", session->index);
     book_check_row(book, session, &commit->row);
+    if (commit->row.owner != 0)
+        claim(book, session);
 }
 
 void book_known(struct book *book, struct slice id, uint32_t seq)

@@ -128,7 +128,6 @@ struct given_answer {
     size_t calls_n;
     int is_stopped; /* it was cancelled before */
     unsigned process;
-    int is_paid; /* as a late usage */
 };
 
 /* The same of a tool's run. */
@@ -139,6 +138,7 @@ struct given_result {
     int status;
     char output[TOKEN_MAX];
     enum err_code err;
+    int is_stopped; /* it was asked to end before */
 };
 
 struct book {

@@ -210,6 +210,8 @@ static void check_reason(struct book_event *e, unsigned process)
 
     if (is_crash && process == e->world->process_n)
         book_wrong(e, "its process lives");
+    if (is_crash && process == e->world->drained_n)
+        book_wrong(e, "its process did not crash, it was stopped");
     if (!is_crash && e->world->process != PROCESS_DRAINING)
         book_wrong(e, "nobody stops the engine");
     if (counts && (!is_crash || e->session->tick_interrupted))

@@ -106,6 +106,7 @@ struct world {
 
     enum process process;
     unsigned process_n; /* 1, 2, ... */
+    unsigned drained_n; /* the last process that stopped and had nothing left in its hands */
     int is_crash_due;   /* something in a callback asked for it */
     struct err fatal;
     struct loop *loop;

@@ -54,6 +54,7 @@ static void on_time(void *arg)
                                         .duration_ms = 1 };
     if (s->result.err != ERR_NONE)
         (void)err_set(&run->result.err, s->result.err, "the sim says so");
+    s->result.is_stopped = s->is_stopped;
     book_result(s->world->book, &s->result);
     run->done(run, run->arg);
     run_free(s);

@@ -185,6 +185,8 @@ static void drained(struct world *world)
     trace(world, "engine %u has stopped", world->process_n);
     if (list_first(&world->calls) || list_first(&world->runs))
         fail(world, "the engine says it has stopped, and something is in flight");
+    if (engine_stats(world->engine).sessions_live == 0)
+        world->drained_n = world->process_n;
     end(world);
 }
 
