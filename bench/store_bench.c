@@ -13,10 +13,11 @@
 #include <time.h>
 
 #include "base/id.h"
+#include "bench/figures.h"
 #include "loop/loop.h"
 #include "store/store.h"
 
-enum { STATE_BYTES = 400, FLIGHT_MAX = 1024 };
+enum { STATE_BYTES = 400, FLIGHT_MAX = 1024, WAITS_MAX = 4000000 };
 
 struct place {
     int64_t key;
@@ -41,7 +42,7 @@ static struct {
     size_t in_flight;
     int64_t until_us;
     uint64_t ticks;
-    int64_t wait_us_total, wait_us_max;
+    double *waits_us; /* of the ticks of a measurement: from submission to completion */
     int is_random;
     char *body;
     size_t body_bytes;
@@ -143,10 +144,9 @@ static void on_ticked(struct store_op *op, void *arg)
         die(&op->err);
     place->version = op->commit.row.version;
     place->seq++;
+    if (bench.ticks < WAITS_MAX)
+        bench.waits_us[bench.ticks] = (double)(now - flight->began_us);
     bench.ticks++;
-    bench.wait_us_total += now - flight->began_us;
-    if (now - flight->began_us > bench.wait_us_max)
-        bench.wait_us_max = now - flight->began_us;
     bench.in_flight--;
     if (now < bench.until_us)
         tick(flight);
@@ -175,7 +175,6 @@ static void measure(unsigned at_once, int seconds, int is_random)
     int64_t began = now_us();
 
     bench.ticks = 0;
-    bench.wait_us_total = bench.wait_us_max = 0;
     bench.is_random = is_random;
     bench.until_us = began + seconds * INT64_C(1000000);
     for (unsigned i = 0; i < at_once; i++)
@@ -185,14 +184,16 @@ static void measure(unsigned at_once, int seconds, int is_random)
     struct store_stats after = store_stats(bench.store);
     double took_s = (double)(now_us() - began) / 1e6;
     double batches = (double)(after.batches - before.batches);
+    size_t waits_n = bench.ticks < WAITS_MAX ? bench.ticks : (size_t)WAITS_MAX;
+    double p50 = figures_percentile(bench.waits_us, waits_n, 50);
+    double p99 = figures_percentile(bench.waits_us, waits_n, 99);
 
-    (void)printf("%6u %-7s %9.0f/s %7.1f ticks a commit %8.0f us a commit"
-                 " %8.0f us a tick waited, at most %.1f ms\n",
+    (void)printf("%6u %-7s %9.0f/s %7.1f ticks a commit %8.0f us a commit;"
+                 " a tick waited %.2f ms, p99 %.2f, at most %.1f\n",
                  at_once, is_random ? "random" : "same", (double)bench.ticks / took_s,
                  (double)bench.ticks / batches,
-                 (double)(after.commit_us_total - before.commit_us_total) / batches,
-                 (double)bench.wait_us_total / (double)bench.ticks,
-                 (double)bench.wait_us_max / 1e3);
+                 (double)(after.commit_us_total - before.commit_us_total) / batches, p50 / 1e3,
+                 p99 / 1e3, figures_percentile(bench.waits_us, waits_n, 100) / 1e3);
     (void)fflush(stdout);
 }
 
@@ -217,6 +218,7 @@ int main(int argc, char **argv)
     bench.body[bench.body_bytes - 1] = '}';
     bench.places = xcalloc(sessions, sizeof(*bench.places));
     bench.places_n = sessions;
+    bench.waits_us = xcalloc(WAITS_MAX, sizeof(*bench.waits_us));
     random_seed(&bench.random, 1);
     if (loop_new(&bench.loop, &err) ||
         store_open(&bench.store, argv[1], STORE_OPEN_READ_WRITE, bench.loop, &err))
@@ -236,6 +238,7 @@ int main(int argc, char **argv)
     store_close(bench.store);
     loop_free(bench.loop);
     free(bench.places);
+    free(bench.waits_us);
     free(bench.body);
     return 0;
 }

@@ -3,7 +3,7 @@
 lint_checks=(format clang_tidy cppcheck tidy tidy_selftest)
 
 sources() { # PATTERN
-    find src tests -name "$1" | sort
+    find src tests bench -name "$1" | sort
 }
 
 check_format() {
@@ -23,7 +23,7 @@ check_clang_tidy() {
 # A NULL that ends a variadic call is a pointer on every system that we run on.
 check_cppcheck() {
     cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
-        --std=c11 --library=posix,gnu --suppress=varFuncNullUB -j "$jobs" -I src -I tests src tests
+        --std=c11 --library=posix,gnu --suppress=varFuncNullUB -j "$jobs" -I src -I tests -I . src tests bench
 }
 
 check_tidy() {

@@ -1,0 +1,308 @@
+/*
+ * fake_provider.c - a chat completions API that answers at once, or after a set time.
+ *
+ *   fake_provider [PORT]
+ *
+ * Prints "PORT" as soon as it listens. The model's name says how it answers: `calls-3-wait-2000`
+ * asks for the tool `echo` in its first three answers of a session and ends with a text, each after
+ * 2000 ms. How many answers a session has had it reads off the request: the assistant's messages.
+ *
+ * GET /stats says what it has seen since POST /reset, as JSON. A gap is the time from an answer
+ * to the next request of any session but a session's first: with one session at a time, what the
+ * engine needs from an answer to the next question.
+ *
+ * It trusts its peers: it is for measuring, on this machine only.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/figures.h"
+#include "loop/loop.h"
+
+enum {
+    GAPS_MAX = 32768,
+    EDGE = 100, /* gaps at the beginning and at the end that are looked at by themselves */
+    REQUEST_BYTES_MAX = 256 * 1024 * 1024,
+    READ_BYTES = 64 * 1024,
+    ANSWER_BYTES_MAX = 2048,
+};
+
+struct peer {
+    int fd;
+    struct loop_fd *watch;
+    struct buf in;
+    struct loop_timer timer;
+    unsigned answers; /* that its session has had before this request */
+    unsigned calls;   /* answers with a tool call before the last one */
+};
+
+static struct {
+    struct loop *loop;
+    int listener;
+    uint64_t requests, connections;
+    uint64_t in_flight, in_flight_max;
+    int64_t answered_us;
+    uint32_t gaps[GAPS_MAX];
+    size_t gaps_n;
+} fake;
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* ---- answers ---- */
+
+static void peer_free(struct peer *peer)
+{
+    loop_timer_stop(fake.loop, &peer->timer);
+    loop_fd_stop(peer->watch);
+    (void)close(peer->fd);
+    buf_release(&peer->in);
+    free(peer);
+}
+
+/* An answer fits the socket's buffer, which is empty: the peer has read the one before. */
+static void reply(struct peer *peer, const char *json)
+{
+    char text[ANSWER_BYTES_MAX + 256];
+    int n = snprintf(text, sizeof(text),
+                     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                     "Content-Length: %zu\r\n\r\n%s",
+                     strlen(json), json);
+
+    if (send(peer->fd, text, (size_t)n, MSG_NOSIGNAL) != n)
+        peer_free(peer);
+}
+
+static void answer(void *arg)
+{
+    static const char head[] =
+        "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\","
+        "\"created\":1700000000,\"model\":\"fake\",\"choices\":[{\"index\":0,"
+        "\"message\":{\"role\":\"assistant\",\"content\":";
+    static const char tail[] = "}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":40,"
+                               "\"total_tokens\":240}}";
+    struct peer *peer = arg;
+    char json[ANSWER_BYTES_MAX];
+
+    if (peer->answers < peer->calls)
+        (void)snprintf(json, sizeof(json),
+                       "%snull,\"tool_calls\":[{\"id\":\"call_%u\",\"type\":\"function\","
+                       "\"function\":{\"name\":\"echo\",\"arguments\":\"{\\\"text\\\":\\\"order %u "
+                       "of customer 1234 is on its way\\\"}\"}}]},"
+                       "\"finish_reason\":\"tool_calls\"%s",
+                       head, peer->answers + 1, peer->answers + 1, tail);
+    else
+        (void)snprintf(json, sizeof(json),
+                       "%s\"All three orders are on their way; the last one arrives on Friday.\"},"
+                       "\"finish_reason\":\"stop\"%s",
+                       head, tail);
+    fake.in_flight--;
+    fake.answered_us = now_us();
+    reply(peer, json);
+}
+
+/* ---- stats ---- */
+
+static void reply_stats(struct peer *peer)
+{
+    static double gaps[GAPS_MAX], first[EDGE], last[EDGE];
+    char json[ANSWER_BYTES_MAX];
+    size_t n = fake.gaps_n;
+    size_t edge = n < EDGE ? n : EDGE;
+
+    for (size_t i = 0; i < n; i++)
+        gaps[i] = fake.gaps[i];
+    memcpy(first, gaps, edge * sizeof(*gaps));
+    memcpy(last, gaps + (n - edge), edge * sizeof(*gaps));
+    (void)snprintf(json, sizeof(json),
+                   "{\"requests\":%llu,\"connections\":%llu,\"in_flight\":%llu,"
+                   "\"in_flight_max\":%llu,\"gaps\":%zu,\"gap_us_p50\":%.0f,\"gap_us_p99\":%.0f,"
+                   "\"first_gap_us_p50\":%.0f,\"last_gap_us_p50\":%.0f}",
+                   (unsigned long long)fake.requests, (unsigned long long)fake.connections,
+                   (unsigned long long)fake.in_flight, (unsigned long long)fake.in_flight_max, n,
+                   figures_percentile(gaps, n, 50), figures_percentile(gaps, n, 99),
+                   figures_percentile(first, edge, 50), figures_percentile(last, edge, 50));
+    reply(peer, json);
+}
+
+static void reset(struct peer *peer)
+{
+    fake.requests = 0;
+    fake.in_flight_max = fake.in_flight;
+    fake.gaps_n = 0;
+    reply(peer, "{}");
+}
+
+/* ---- requests ---- */
+
+static unsigned count(struct slice in, const char *what)
+{
+    const char *end = in.ptr + in.len;
+    unsigned n = 0;
+
+    for (const char *at = in.ptr; (at = memmem(at, (size_t)(end - at), what, strlen(what))) != NULL;
+         at += strlen(what))
+        n++;
+    return n;
+}
+
+static void note_request(const struct peer *peer)
+{
+    fake.requests++;
+    if (++fake.in_flight > fake.in_flight_max)
+        fake.in_flight_max = fake.in_flight;
+    if (peer->answers > 0 && fake.gaps_n < GAPS_MAX)
+        fake.gaps[fake.gaps_n++] = (uint32_t)(now_us() - fake.answered_us);
+}
+
+/* `text` is a part of a NUL-terminated buf. */
+static unsigned number_after(const char *text, const char *what)
+{
+    const char *at = strstr(text, what);
+
+    return at ? (unsigned)strtoul(at + strlen(what), NULL, 10) : 0;
+}
+
+static void ask(struct peer *peer, struct slice body)
+{
+    const char *name = memmem(body.ptr, body.len, "\"model\":\"", 9);
+    unsigned wait_ms = 0;
+
+    peer->calls = 0;
+    if (name) {
+        peer->calls = number_after(name, "calls-");
+        wait_ms = number_after(name, "-wait-");
+    }
+    peer->answers = count(body, "\"role\":\"assistant\"");
+    note_request(peer);
+    if (wait_ms == 0)
+        answer(peer);
+    else
+        loop_timer_start(fake.loop, &peer->timer, wait_ms, answer, peer);
+}
+
+/* The bytes of the request that has arrived whole, or 0; *ret_body is its body. */
+static size_t whole_request(const struct peer *peer, struct slice *ret_body)
+{
+    const char *data = buf_cstr(&peer->in);
+    const char *end = memmem(data, peer->in.len, "\r\n\r\n", 4);
+    const char *length = end ? strcasestr(data, "\r\ncontent-length:") : NULL;
+    size_t body = length && length < end ? strtoul(length + 17, NULL, 10) : 0;
+
+    if (!end || peer->in.len < (size_t)(end + 4 - data) + body)
+        return 0;
+    *ret_body = (struct slice){ end + 4, body };
+    return (size_t)(end + 4 - data) + body;
+}
+
+/* A peer asks again only when it has its answer, so what is there is one request. */
+static void take_request(struct peer *peer)
+{
+    struct slice body;
+
+    if (whole_request(peer, &body) == 0)
+        return;
+    int is_stats = strncmp(peer->in.data, "GET /stats", 10) == 0;
+    int is_reset = strncmp(peer->in.data, "POST /reset", 11) == 0;
+
+    if (!is_stats && !is_reset) {
+        ask(peer, body);
+        buf_clear(&peer->in);
+        return;
+    }
+    buf_clear(&peer->in);
+    (is_stats ? reply_stats : reset)(peer);
+}
+
+static void on_readable(void *arg, unsigned events)
+{
+    static char bytes[READ_BYTES];
+    struct peer *peer = arg;
+    ssize_t n = recv(peer->fd, bytes, sizeof(bytes), 0);
+
+    (void)events;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        fake.in_flight -= peer->timer.heap_at != 0;
+        peer_free(peer);
+        return;
+    }
+    buf_put(&peer->in, (struct slice){ bytes, (size_t)n });
+    take_request(peer);
+}
+
+static void on_connection(void *arg, unsigned events)
+{
+    const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    struct sockaddr_in from;
+    socklen_t len = sizeof(from);
+    int yes = 1;
+
+    (void)arg;
+    (void)events;
+    for (int fd; (fd = accept4(fake.listener, (struct sockaddr *)&from, &len, flags)) >= 0;) {
+        struct peer *peer = xcalloc(1, sizeof(*peer));
+
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
+        fake.connections++;
+        peer->fd = fd;
+        peer->in.max = REQUEST_BYTES_MAX;
+        peer->watch = loop_fd_start(fake.loop, fd, LOOP_READ, on_readable, peer);
+    }
+}
+
+static _Noreturn void die(const char *what)
+{
+    perror(what);
+    exit(1);
+}
+
+static uint16_t listen_on(uint16_t port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET,
+                              .sin_port = htons(port),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof(at);
+    int yes = 1;
+
+    fake.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fake.listener < 0 ||
+        setsockopt(fake.listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
+        bind(fake.listener, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+        listen(fake.listener, 16384) < 0 ||
+        getsockname(fake.listener, (struct sockaddr *)&at, &len) < 0)
+        die("fake_provider: listen");
+    return ntohs(at.sin_port);
+}
+
+int main(int argc, char **argv)
+{
+    struct err err = { 0 };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    uint16_t port = listen_on(argc > 1 ? (uint16_t)strtoul(argv[1], NULL, 10) : 0);
+
+    if (loop_new(&fake.loop, &err)) {
+        (void)fprintf(stderr, "fake_provider: %s\n", err.msg);
+        return 1;
+    }
+    (void)loop_fd_start(fake.loop, fake.listener, LOOP_READ, on_connection, NULL);
+    (void)printf("%u\n", port);
+    (void)fflush(stdout);
+    loop_run(fake.loop);
+    return 0;
+}
