@@ -67,12 +67,13 @@ void figure_print(const struct figure *figure)
 
 void figure_note(const char *fmt, ...)
 {
+    char note[512];
     va_list ap;
 
-    (void)printf("    ");
     va_start(ap, fmt);
-    (void)vprintf(fmt, ap);
+    /* clang-tidy 14 does not see the line above. */
+    (void)vsnprintf(note, sizeof(note), fmt, ap); // NOLINT(clang-analyzer-valist.Uninitialized)
     va_end(ap);
-    (void)printf("\n");
+    (void)printf("    %s\n", note);
     (void)fflush(stdout);
 }

@@ -281,7 +281,7 @@ static void get_state(struct reader *r, struct session_state *state)
 enum err_code session_decode(struct session_state *ret_state, struct slice blob, struct err *err)
 {
     const unsigned char *bytes = (const unsigned char *)blob.ptr;
-    struct reader r = { bytes, bytes + blob.len, 0 };
+    struct reader r = { bytes, blob.len ? bytes + blob.len : bytes, 0 };
     struct session_state state;
     uint64_t version = get(&r, UINT64_MAX);
 

@@ -157,8 +157,8 @@ struct tick {
     struct slice end_code, end_message;      /* of the last end in it */
     int has_permit;                          /* it holds one for a model_started */
     int is_claim;                            /* commit even without events: the owner changes */
-    int needs_history;   /* the model is wanted, and what to send it is not here */
-    struct input *keyed; /* the one input whose Idempotency-Key goes with it */
+    int needs_history;        /* the model is wanted, and what to send it is not here */
+    struct input *keyed;      /* the one input whose Idempotency-Key goes with it */
     struct store_session row; /* as it was sent to the store */
     struct store_op op;
 };

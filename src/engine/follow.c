@@ -72,16 +72,14 @@ static void follow_turn_end(struct tick *tick, enum end_cause cause, struct spen
     tick->reason = (struct tick_reason){ 0 }; /* another turn may end in this tick */
     tick->end_code = reason.code.ptr ? reason.code : slice_of(end_cause_name(cause));
     tick->end_message = reason.message.ptr ? reason.message : slice_of(end_text(cause));
+    const struct slice none = { 0 };
+    const char *status = is_completed ? "COMPLETED" : "FAILED";
+    struct slice code = is_completed ? none : tick->end_code;
+    struct slice message = is_completed ? none : tick->end_message;
     const struct event_extra extras[] = {
-        { .name = "status",
-          .kind = EXTRA_TEXT,
-          .text = slice_of(is_completed ? "COMPLETED" : "FAILED") },
-        { .name = "code",
-          .kind = EXTRA_TEXT,
-          .text = is_completed ? (struct slice){ 0 } : tick->end_code },
-        { .name = "message",
-          .kind = EXTRA_TEXT,
-          .text = is_completed ? (struct slice){ 0 } : tick->end_message },
+        { .name = "status", .kind = EXTRA_TEXT, .text = slice_of(status) },
+        { .name = "code", .kind = EXTRA_TEXT, .text = code },
+        { .name = "message", .kind = EXTRA_TEXT, .text = message },
         { .name = "output", .kind = EXTRA_TEXT, .text = reason.output },
         { 0 },
     };

@@ -260,12 +260,15 @@ static enum err_code place_fds(const int fds[WIRE_FDS], const struct sandbox_fds
 static enum err_code volunteer(struct err *err)
 {
     int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : write(fd, "1000", 4);
 
-    if (len != 4)
-        return err_sys(err, errno, "write /proc/self/oom_score_adj");
+    if (fd < 0)
+        return err_sys(err, errno, "open /proc/self/oom_score_adj");
+    enum err_code code = ERR_NONE;
+
+    if (write(fd, "1000", 4) != 4)
+        code = err_sys(err, errno, "write /proc/self/oom_score_adj");
     (void)close(fd);
-    return ERR_NONE;
+    return code;
 }
 
 /* execve() promises not to write to them; its type is older than const. */

@@ -101,13 +101,13 @@ static int run_pawl(char *const *argv)
     return WEXITSTATUS(status);
 }
 
-#define PAWL(...) run_pawl((char *const[]){ (char[]){ "pawl" }, __VA_ARGS__ __VA_OPT__(, ) NULL })
 #define W(text)   ((char[]){ text })
+#define PAWL(...) run_pawl((char *const[]){ W("pawl"), __VA_ARGS__, NULL })
 
 static void exit_codes_of_wrong_command_lines(void **state)
 {
     (void)state;
-    assert_int_equal(PAWL(), EXIT_USAGE);
+    assert_int_equal(run_pawl((char *const[]){ W("pawl"), NULL }), EXIT_USAGE);
     assert_int_equal(PAWL(W("srve")), EXIT_USAGE);
     assert_int_equal(PAWL(W("run"), W("agent")), EXIT_USAGE);
     assert_int_equal(PAWL(W("show"), W("a"), W("b")), EXIT_USAGE);

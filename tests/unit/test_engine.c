@@ -80,7 +80,7 @@ static void answer(struct world *w, struct model_call *call)
 
     if (result->error == MODEL_OK)
         result->error = said->error; /* else it was cancelled */
-    for (; said->tools[n]; n++)
+    for (; n < ARRAY_LEN(ids) && said->tools[n]; n++)
         result->calls[n] = (struct model_tool_call){ .id = slice_of(ids[n]),
                                                      .name = slice_of(said->tools[n]),
                                                      .arguments = SLICE_LIT("{}") };

@@ -278,8 +278,11 @@ static void the_launcher_has_nothing_of_the_servers(void **state)
 
 static int crowded_setup(void **state)
 {
-    for (int i = 0; i < 5; i++)
-        assert_true(open("/", O_RDONLY) >= 0); /* without O_CLOEXEC */
+    for (int i = 0; i < 5; i++) {
+        int fd = open("/", O_RDONLY); /* without O_CLOEXEC, and left open */
+
+        assert_true(fd >= 0);
+    }
     return fixture_setup(state);
 }
 

@@ -315,7 +315,7 @@ static void tries_and_texts_are_bounded(void **state)
     assert_int_equal(step->tries[STEP_TRIES_MAX - 1].attempt, 1001);
     for (unsigned call = 2; call <= 3; call++) { /* the second no longer fits */
         int n = snprintf(text, 200, "{\"v\":1,\"call\":%u,\"attempt\":%u,\"output\":\"", call,
-                         call == 2 ? 1001 : 1);
+                         call == 2 ? 1001u : 1u);
         struct json *root = NULL;
         struct err err = { 0 };
 

@@ -20,10 +20,11 @@ check_clang_tidy() {
     sources '*.c' | xargs -P "$jobs" -n 1 tools/dev/clang-tidy-one build-test/lint "${rules%% *}"
 }
 
-# A NULL that ends a variadic call is a pointer on every system that we run on.
+# A NULL that ends a variadic call is a pointer on every system that we run on, and readdir() of
+# glibc is safe as long as nobody shares its stream.
 check_cppcheck() {
     cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr \
-        --std=c11 --library=posix,gnu --suppress=varFuncNullUB -j "$jobs" -I src -I tests -I . src tests bench
+        --std=c11 --library=posix,gnu --suppress=varFuncNullUB --suppress=readdirCalled -j "$jobs" -I src -I tests -I . src tests bench
 }
 
 check_tidy() {
