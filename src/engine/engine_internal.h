@@ -96,8 +96,9 @@ struct live {
     struct tool_job *tool_jobs;   /* waiting or running */
     struct loop_timer timer;      /* its next due time, while it is here */
     struct loop_post pump;
-    int64_t retry_ms; /* the store refused: wait so long before the next try */
-    int has_permit;   /* a hint brought it here: it may ask the model now */
+    int64_t retry_ms;   /* the store refused: wait so long before the next try */
+    int is_backing_off; /* that time has not passed */
+    int has_permit;     /* a hint brought it here: it may ask the model now */
 };
 
 /* The session of that id, loaded if need be. Never NULL; what is not there answers its inputs so.

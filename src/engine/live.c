@@ -129,6 +129,14 @@ static void on_timer(void *arg)
     live_pump(arg);
 }
 
+static void on_retry_time(void *arg)
+{
+    struct live *live = arg;
+
+    live->is_backing_off = 0;
+    live_pump(live);
+}
+
 static void end_inputs(struct live *live, const struct err *err, int only_requests)
 {
     struct input **at = &live->inputs;
@@ -156,7 +164,8 @@ void live_retry_later(struct live *live, const struct err *err)
     live->retry_ms = live->retry_ms == 0 ? RETRY_FIRST_MS : live->retry_ms * 2;
     if (live->retry_ms > RETRY_MAX_MS)
         live->retry_ms = RETRY_MAX_MS;
-    loop_timer_start(live->engine->deps.loop, &live->timer, live->retry_ms, on_timer, live);
+    live->is_backing_off = 1;
+    loop_timer_start(live->engine->deps.loop, &live->timer, live->retry_ms, on_retry_time, live);
 }
 
 /* ---- letting go ---- */
@@ -226,12 +235,6 @@ static void arm_timer(struct live *live)
         loop_timer_stop(loop, &live->timer);
 }
 
-/* The store refused, and the time to try again has not come. */
-static int is_backing_off(const struct live *live)
-{
-    return live->retry_ms > 0 && live->timer.heap_at != 0;
-}
-
 static void pump_gone(struct live *live)
 {
     struct engine *engine = live->engine;
@@ -248,7 +251,7 @@ static void pump(void *arg)
 {
     struct live *live = arg;
 
-    if (live->tick || live->is_loading || is_backing_off(live))
+    if (live->tick || live->is_loading || live->is_backing_off)
         return;
     if (live->is_gone) {
         pump_gone(live);
@@ -259,7 +262,7 @@ static void pump(void *arg)
         return;
     }
     tick_run(live);
-    if (live->tick || live->is_loading || is_backing_off(live))
+    if (live->tick || live->is_loading || live->is_backing_off)
         return;
     if (live->inputs)
         live_pump(live); /* more had come than one tick holds */
