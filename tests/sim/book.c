@@ -61,6 +61,14 @@ void book_wrong(const struct book_event *e, const char *fmt, ...)
          event_kind_name(e->event->kind), e->call, e->attempt, what);
 }
 
+/* Where nothing fails, what the world has done is recorded soon, not at the next timer. */
+void book_check_prompt(struct book_event *e, int64_t peace_ms)
+{
+    if (peace_ms != 0 && e->world->mono_ms > peace_ms + PROMPT_MS)
+        book_wrong(e, "it was given to the engine %lld ms ago",
+                   (long long)(e->world->mono_ms - peace_ms));
+}
+
 /* ---- small questions ---- */
 
 struct money book_money(const struct json *body, const char *key)
@@ -147,6 +155,7 @@ void book_answered(struct book *book, const struct given_answer *answer)
 
     check_answer_wanted(book, answer);
     *copy = *answer;
+    copy->peace_ms = book->world->is_peace ? book->world->mono_ms : 0;
     trace(book->world, "model  ses%u call %u attempt %u: %s %s, %zu calls", answer->session,
           answer->call, answer->attempt, model_error_name(answer->error), answer->say,
           answer->calls_n);
@@ -164,6 +173,7 @@ void book_result(struct book *book, const struct given_result *result)
 
     check_result_wanted(book, result);
     *copy = *result;
+    copy->peace_ms = book->world->is_peace ? book->world->mono_ms : 0;
     trace(book->world, "tool   ses%u call %u attempt %u: %s %d %s", result->session, result->call,
           result->attempt, tool_end_name(result->end), result->status, result->output);
     if (map_put_u64(book->results, key_of(result->session, result->call, result->attempt), copy))

@@ -14,7 +14,14 @@
 #include "base/json.h"
 #include "sim/sim.h"
 
-enum { TOKEN_MAX = 16, CALLS_MAX = 32, TEXT_MAX = 80, CHARGES_MAX = 64, SUSPECT_AT = 3 };
+enum {
+    TOKEN_MAX = 16,
+    CALLS_MAX = 32,
+    TEXT_MAX = 80,
+    CHARGES_MAX = 64,
+    SUSPECT_AT = 3,
+    PROMPT_MS = 30000
+};
 
 enum life { LIFE_ACTIVE = 1, LIFE_ENDED, LIFE_CANCELLED };
 enum asking { ASKING_NOT, ASKING_WANTED, ASKING_RUNNING, ASKING_BACKOFF };
@@ -128,6 +135,7 @@ struct given_answer {
     size_t calls_n;
     int is_stopped; /* it was cancelled before */
     unsigned process;
+    int64_t peace_ms; /* when it was given, if that was in peace; else 0 */
 };
 
 /* The same of a tool's run. */
@@ -139,6 +147,7 @@ struct given_result {
     char output[TOKEN_MAX];
     enum err_code err;
     int is_stopped; /* it was asked to end before */
+    int64_t peace_ms;
 };
 
 struct book {
@@ -203,6 +212,7 @@ __attribute__((noreturn)) void book_wrong(const struct book_event *e, const char
 struct money book_money(const struct json *body, const char *key);
 void book_check_row(struct book *book, const struct book_session *session,
                     const struct store_session *row); /* book_row.c */
+void book_check_prompt(struct book_event *e, int64_t peace_ms);
 void book_check_retry(struct book_event *e, const struct retry_policy *policy, uint32_t failures,
                       int64_t floor_ms, int is_final);
 

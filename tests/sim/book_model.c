@@ -213,6 +213,7 @@ static void answered(struct book_event *e)
     if (!given || given->error != MODEL_OK ||
         !slice_is(json_str(json_get(e->body, "text")), given->say))
         book_wrong(e, "the model did not say that");
+    book_check_prompt(e, given->peace_ms);
     if (!is_same(used, given->has_usage ? cost(session->agent->model, &given->usage)
                                         : session->model.reserved))
         book_wrong(e, "it cost something else");
@@ -282,6 +283,7 @@ static void failed(struct book_event *e)
     check_current(e);
     if (!given || given->error == MODEL_OK)
         book_wrong(e, "the model did not fail");
+    book_check_prompt(e, given->peace_ms);
     if (!is_same(charged,
                  may_have_cost(given->error) ? session->model.reserved : (struct money){ 0 }))
         book_wrong(e, "%s is charged wrongly", model_error_name(given->error));

@@ -47,6 +47,7 @@ static void finished(struct book_event *e)
         book_wrong(e, "this attempt has not begun");
     if (!given || given->end != TOOL_EXITED || given->status == EXIT_TRY_AGAIN)
         book_wrong(e, "the tool gave no result");
+    book_check_prompt(e, given->peace_ms);
     if (!memmem(output.ptr, output.len, given->output, strlen(given->output)) ||
         json_bool(json_get(e->body, "is_error"), 0) != (given->status != 0))
         book_wrong(e, "the tool said %s with status %d", given->output, given->status);
@@ -74,6 +75,7 @@ static void failed_run(struct book_event *e, struct book_call *call)
         book_wrong(e, "only the attempt under way (%u) can fail", call->attempt);
     if (!given || (given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN))
         book_wrong(e, "the tool did not fail");
+    book_check_prompt(e, given->peace_ms);
     call->failures++;
     book_check_retry(e, policy_of(e->session, call), call->failures, 0,
                      given->end == TOOL_NOT_STARTED && given->err != ERR_UNAVAILABLE);
