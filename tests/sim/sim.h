@@ -119,6 +119,7 @@ struct world {
     struct tool_runner tools;
     int64_t drain_until_ms;
     int is_drained;
+    int is_peaceful_drain;
 
     struct asked **asked; /* all requests ever */
     size_t asked_n;

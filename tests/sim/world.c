@@ -176,6 +176,7 @@ static void drain(struct world *world)
     trace(world, "engine %u is to stop within %d ms", world->process_n, (int)grace_ms);
     world->process = PROCESS_DRAINING;
     world->is_drained = 0;
+    world->is_peaceful_drain = world->is_peace;
     world->drain_until_ms = world->mono_ms + grace_ms + HAND_OVER_MAX_MS + DRAIN_SLACK_MS;
     engine_drain(world->engine, grace_ms, on_drained, world);
 }
@@ -187,6 +188,8 @@ static void drained(struct world *world)
         fail(world, "the engine says it has stopped, and something is in flight");
     if (engine_stats(world->engine).sessions_live == 0)
         world->drained_n = world->process_n;
+    else if (world->is_peaceful_drain)
+        fail(world, "nothing fails, and the engine stopped with sessions in its hands");
     end(world);
 }
 
@@ -307,6 +310,11 @@ static void peace(struct world *world)
     world->is_peace = 1;
     if (world->process == PROCESS_DRAINING)
         let_pass(world, SETTLE_MS); /* its end is checked on the way */
+    if (below(world, 2)) {          /* a deploy is no failure */
+        let_pass(world, below(world, SETTLE_MS / 4));
+        if (world->process == PROCESS_UP)
+            drain(world);
+    }
     until_quiet(world);
     clients_resume_all(world);
     until_quiet(world);
