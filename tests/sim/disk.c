@@ -10,6 +10,8 @@
 #include "sim/book.h"
 #include "store/backend.h"
 
+enum { PEACE_DELAY_MS = 100 };
+
 struct sim_store {
     struct store base; /* first */
     struct world *world;
@@ -101,7 +103,11 @@ static int is_write(const struct store_op *op)
 
 static int64_t delay(struct world *world)
 {
-    return below(world, 3) ? below(world, world->weights.store_delay_ms + 1) : 0;
+    uint32_t most_ms = world->weights.store_delay_ms;
+
+    if (world->is_peace && most_ms > PEACE_DELAY_MS)
+        most_ms = PEACE_DELAY_MS;
+    return below(world, 3) ? below(world, most_ms + 1) : 0;
 }
 
 static void on_happen_time(void *arg)

@@ -107,6 +107,9 @@ static void on_ended(void *arg, const struct store_session *row, struct slice co
                      struct slice message)
 {
     (void)message;
+    if (row->status != STATUS_COMPLETED && row->status != STATUS_FAILED &&
+        row->status != STATUS_CANCELLED)
+        fail(arg, "the engine tells of an end with status %s", session_status_name(row->status));
     trace(arg, "engine says that %.*s ended: %s %.*s", (int)row->id.len, row->id.ptr,
           session_status_name(row->status), (int)code.len, code.ptr);
 }
