@@ -139,6 +139,17 @@ struct tick_reason {
     struct slice output; /* what the turn came to */
 };
 
+/* A turn that ended in it: what is to be told of it, which the row may have left behind. */
+struct tick_end {
+    struct tick_end *next;
+    enum session_status status;
+    uint32_t turn;
+    uint32_t steps;
+    struct spend spent;
+    struct slice code;
+    struct slice message;
+};
+
 enum { TICK_EVENTS_MAX = 160 };
 
 struct tick {
@@ -155,9 +166,10 @@ struct tick {
     int64_t now_ms;
     uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
     struct tick_reason reason;               /* of the end that is about to follow */
-    struct slice end_code, end_message;      /* of the last end in it */
-    int has_permit;                          /* it holds one for a model_started */
-    int is_claim;                            /* commit even without events: the owner changes */
+    struct tick_end *ends;                   /* of turns, in order */
+    struct tick_end **ends_last;
+    int has_permit;           /* it holds one for a model_started */
+    int is_claim;             /* commit even without events: the owner changes */
     int needs_history;        /* the model is wanted, and what to send it is not here */
     struct input *keyed;      /* the one input whose Idempotency-Key goes with it */
     struct store_session row; /* as it was sent to the store */

@@ -67,20 +67,21 @@ static void follow_turn_end(struct tick *tick, enum end_cause cause, struct spen
 
     event.turn_ended.cause = cause;
     event.turn_ended.refused = refused;
-    struct tick_reason reason = tick->reason;
+    struct tick_reason *reason = &tick->reason;
 
-    tick->reason = (struct tick_reason){ 0 }; /* another turn may end in this tick */
-    tick->end_code = reason.code.ptr ? reason.code : slice_of(end_cause_name(cause));
-    tick->end_message = reason.message.ptr ? reason.message : slice_of(end_text(cause));
+    if (!reason->code.ptr)
+        reason->code = slice_of(end_cause_name(cause));
+    if (!reason->message.ptr)
+        reason->message = slice_of(end_text(cause));
     const struct slice none = { 0 };
     const char *status = is_completed ? "COMPLETED" : "FAILED";
-    struct slice code = is_completed ? none : tick->end_code;
-    struct slice message = is_completed ? none : tick->end_message;
+    struct slice code = is_completed ? none : reason->code;
+    struct slice message = is_completed ? none : reason->message;
     const struct event_extra extras[] = {
         { .name = "status", .kind = EXTRA_TEXT, .text = slice_of(status) },
         { .name = "code", .kind = EXTRA_TEXT, .text = code },
         { .name = "message", .kind = EXTRA_TEXT, .text = message },
-        { .name = "output", .kind = EXTRA_TEXT, .text = reason.output },
+        { .name = "output", .kind = EXTRA_TEXT, .text = reason->output },
         { 0 },
     };
     struct slice wire = answers_of_closed(tick, end_cause_name(cause));
@@ -88,6 +89,7 @@ static void follow_turn_end(struct tick *tick, enum end_cause cause, struct spen
         tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras, .wire = wire });
 
     ASSERT(verdict == VERDICT_MOVED);
+    *reason = (struct tick_reason){ 0 }; /* another turn may end in this tick */
 }
 
 struct slice answers_at_cancel(struct tick *tick)

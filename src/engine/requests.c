@@ -308,20 +308,22 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
     request->err = (struct err){ 0 };
     if (is_message)
         engine_format(live)->put_user(&wire, request->text);
-    if (request->kind == ENGINE_CANCEL)
+    if (request->kind == ENGINE_CANCEL) {
         closed = answers_at_cancel(tick);
-    if (request->kind == ENGINE_RETRY && session_is_ended(&tick->state))
-        change_budget(tick, request);
-    if (tick_add(tick, &(struct tick_event){ .event = &event,
+        tick->reason.code = SLICE_LIT("cancelled");
+    }
+    enum verdict verdict =
+        tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
-                                             .wire = is_message ? buf_slice(&wire) : closed }) !=
-        VERDICT_MOVED) {
+                                             .wire = is_message ? buf_slice(&wire) : closed });
+    tick->reason = (struct tick_reason){ 0 };
+    if (verdict != VERDICT_MOVED) {
         change_refused(tick, request);
         return;
     }
     request->seq = event.seq;
-    if (request->kind == ENGINE_CANCEL)
-        tick->end_code = SLICE_LIT("cancelled");
+    if (request->kind == ENGINE_RETRY)
+        change_budget(tick, request);
     if (request->idempotency.key.len > 0) {
         tick->op.commit.idempotency = request->idempotency;
         tick->op.commit.idempotency.at_ms = tick->now_ms;

@@ -25,6 +25,7 @@ static struct tick *tick_new(struct live *live)
     tick->arena = arena_new(TICK_BYTES_MAX);
     tick->state = live->state;
     tick->inputs_last = &tick->inputs;
+    tick->ends_last = &tick->ends;
     tick->now_ms = loop_wall_ms(live->engine->deps.loop);
     return tick;
 }
@@ -75,17 +76,42 @@ static void keep_commands(struct tick *tick, const struct session_commands *comm
         tick->commands[tick->commands_n++] = commands->at[i];
 }
 
-static void note_seqs(struct tick *tick, const struct session_event *event)
+static enum session_status ended_as(const struct session_event *event)
+{
+    if (event->kind == EV_CANCELLED)
+        return STATUS_CANCELLED;
+    return event->turn_ended.cause == END_COMPLETED ? STATUS_COMPLETED : STATUS_FAILED;
+}
+
+static void note_end(struct tick *tick, const struct session_event *event,
+                     const struct session_state *before)
+{
+    struct tick_end *end = arena_alloc(tick->arena, sizeof(*end));
+
+    *end = (struct tick_end){ .status = ended_as(event),
+                              .turn = before->turn,
+                              .steps = before->steps,
+                              .spent = tick->state.spent,
+                              .code = tick->reason.code,
+                              .message = tick->reason.message };
+    *tick->ends_last = end;
+    tick->ends_last = &end->next;
+    tick->end_seq = event->seq;
+}
+
+static void note_event(struct tick *tick, const struct session_event *event,
+                       const struct session_state *before)
 {
     if (event->kind == EV_CREATED || event->kind == EV_CONTEXT_CHANGED)
         tick->context_seq = event->seq;
     if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED)
-        tick->end_seq = event->seq;
+        note_end(tick, event, before);
 }
 
 enum verdict tick_add(struct tick *tick, const struct tick_event *add)
 {
     CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
+    struct session_state before = tick->state;
     struct session_commands commands;
 
     ASSERT(tick->events_n < TICK_EVENTS_MAX);
@@ -95,7 +121,7 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
     if (verdict != VERDICT_MOVED)
         return verdict;
     keep_commands(tick, &commands);
-    note_seqs(tick, add->event);
+    note_event(tick, add->event, &before);
     event_write(&body, add->event, add->extras, add->call_extras);
     tick->events[tick->events_n++] =
         (struct store_event){ .seq = add->event->seq,
@@ -225,15 +251,23 @@ static void tick_submit(struct tick *tick)
     store_submit(tick->live->engine->deps.store, &tick->op);
 }
 
+/* Each end, although the next turn may have begun, and even ended, in the same tick. */
 static void tell_ended(struct tick *tick)
 {
     const struct engine_deps *deps = &tick->live->engine->deps;
 
-    if (tick->end_seq == 0)
-        return;
-    tick->live->engine->stats.ended++;
-    if (deps->on_ended)
-        deps->on_ended(deps->arg, &tick->live->row, tick->end_code, tick->end_message);
+    for (const struct tick_end *end = tick->ends; end; end = end->next) {
+        struct store_session row = tick->live->row;
+
+        row.status = end->status;
+        row.turn = end->turn;
+        row.steps = end->steps;
+        row.spent = end->spent;
+        row.ended_at_ms = tick->now_ms;
+        tick->live->engine->stats.ended++;
+        if (deps->on_ended)
+            deps->on_ended(deps->arg, &row, end->code, end->message);
+    }
 }
 
 /* Nothing of a session that was just claimed runs here yet: whatever is open now is begun. */
