@@ -49,8 +49,8 @@ static void check(void *arg)
     struct drain *drain = arg;
     struct engine *engine = drain->engine;
 
-    if (!engine->is_handing_over && engine->model_calls == 0 && engine->tool_runs == 0 &&
-        engine->builtin_runs == 0)
+    if (!engine->is_handing_over && !engine->recovery && engine->model_calls == 0 &&
+        engine->tool_runs == 0 && engine->builtin_runs == 0)
         hand_over(drain);
     if (engine->is_handing_over && map_count(engine->lives) == 0 && !list_first(&engine->asked))
         finish(drain);

@@ -97,11 +97,24 @@ static void take_up(struct engine *engine, const struct store_session *row)
 
 static void next_page(void *arg);
 
+static void recovery_end(struct recovery *recovery)
+{
+    struct engine *engine = recovery->engine;
+
+    recovery_free(recovery);
+    engine->recovery = NULL;
+    drain_check(engine);
+}
+
 static void on_page(struct store_op *op, void *arg)
 {
     struct recovery *recovery = arg;
     struct engine *engine = recovery->engine;
 
+    if (engine->drain) { /* the next process takes up the rest */
+        recovery_end(recovery);
+        return;
+    }
     if (op->err.code != ERR_NONE) {
         loop_timer_start(engine->deps.loop, &recovery->again, RETRY_MS, next_page, recovery);
         return;
@@ -114,8 +127,7 @@ static void on_page(struct store_op *op, void *arg)
         next_page(recovery);
         return;
     }
-    recovery_free(recovery);
-    engine->recovery = NULL;
+    recovery_end(recovery);
 }
 
 static void next_page(void *arg)

@@ -78,7 +78,7 @@ void suspects_let_go(struct live *live)
         return;
     suspects->running = NULL;
     struct suspect *next = suspects->first;
-    if (!next)
+    if (!next || engine->drain)
         return;
     suspects->first = next->next;
     if (!suspects->first)
