@@ -275,6 +275,7 @@ void answer_input(struct live *live, uint32_t call, uint32_t attempt,
     copy->text = arena_slice(answer->arena, result->text);
     copy->wire = arena_slice(answer->arena, result->wire);
     copy->raw = arena_slice(answer->arena, result->raw);
+    copy->calls = arena_alloc(answer->arena, result->calls_n * sizeof(*copy->calls));
     for (size_t i = 0; i < result->calls_n; i++) {
         copy->calls[i].id = arena_slice(answer->arena, result->calls[i].id);
         copy->calls[i].name = arena_slice(answer->arena, result->calls[i].name);

@@ -79,8 +79,8 @@ struct model_result {
     struct usage usage;
     enum answer_finish finish;
     struct slice text; /* what it said; may be empty beside calls */
-    struct model_tool_call calls[MODEL_CALLS_MAX];
-    size_t calls_n;
+    struct model_tool_call *calls; /* the client's, like every text here: until done returns */
+    size_t calls_n;                /* at most MODEL_CALLS_MAX */
     size_t calls_dropped;
     struct slice wire; /* the assistant's message for the next requests */
     struct slice raw;  /* what else must be kept of the answer, JSON, or empty */

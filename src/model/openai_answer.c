@@ -168,7 +168,9 @@ static void read_calls(struct reading *r)
 {
     const struct json *calls = json_get(r->message, "tool_calls");
     struct model_result *result = r->result;
+    size_t most = json_count(calls) < MODEL_CALLS_MAX ? json_count(calls) : MODEL_CALLS_MAX;
 
+    result->calls = arena_alloc(r->answer->texts, most * sizeof(*result->calls));
     for (size_t i = 0; i < json_count(calls); i++) {
         const struct json *call = json_at(calls, i);
         struct slice name = name_of_call(call);

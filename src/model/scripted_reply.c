@@ -198,6 +198,8 @@ static enum err_code add_call(struct making *m, const struct json *call, struct 
     if (check_room(m->expanded, text.len, err)) /* what is not expanded counts for each call, too */
         return err->code;
     m->expanded += text.len;
+    if (!result->calls)
+        result->calls = arena_alloc(m->reply->texts, MODEL_CALLS_MAX * sizeof(*result->calls));
     result->calls[result->calls_n] = (struct model_tool_call){
         .id = id_of_call(m, call),
         .name = json_str(json_get(call, "tool")),

@@ -11,6 +11,7 @@ struct sim_call {
     struct model_call *call;
     struct loop_timer timer;
     struct given_answer answer;
+    struct model_tool_call calls[MODEL_CALLS_MAX];
     struct buf wire;
     int is_cancelled;
 };
@@ -161,6 +162,7 @@ static void set_result(struct sim_call *s)
     put_wire(s);
     result->text = slice_of(answer->say);
     result->wire = buf_slice(&s->wire);
+    result->calls = s->calls;
     result->calls_n = answer->calls_n;
     for (size_t i = 0; i < answer->calls_n; i++)
         result->calls[i] =

@@ -72,6 +72,7 @@ static void model_cancel(struct model_client *client, struct model_call *call)
 static void answer(struct world *w, struct model_call *call)
 {
     static const char *const ids[] = { "call_a", "call_b", "call_c" };
+    struct model_tool_call calls[ARRAY_LEN(ids)];
     size_t turn = w->asked_n - 1 < w->said_n ? w->asked_n - 1 : w->said_n - 1;
     const struct said *said = &w->said[turn];
     struct model_result *result = &call->result;
@@ -81,9 +82,10 @@ static void answer(struct world *w, struct model_call *call)
     if (result->error == MODEL_OK)
         result->error = said->error; /* else it was cancelled */
     for (; n < ARRAY_LEN(ids) && said->tools[n]; n++)
-        result->calls[n] = (struct model_tool_call){ .id = slice_of(ids[n]),
-                                                     .name = slice_of(said->tools[n]),
-                                                     .arguments = SLICE_LIT("{}") };
+        calls[n] = (struct model_tool_call){ .id = slice_of(ids[n]),
+                                             .name = slice_of(said->tools[n]),
+                                             .arguments = SLICE_LIT("{}") };
+    result->calls = calls;
     result->calls_n = n;
     result->text = slice_of(said->text);
     result->has_usage = 1;
