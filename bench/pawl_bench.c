@@ -4,7 +4,8 @@
  *   pawl_bench FOLDER [NAME...]
  *
  * FOLDER holds the stores while it runs. A NAME picks one of `measurements` below. Each starts
- * build/pawl with an empty store, and the fake provider beside it, on the same machine.
+ * build/pawl (or what PAWL names) with an empty store, and the fake provider beside it, on the same
+ * machine.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -134,7 +134,10 @@ void provider_start(struct process *provider)
 void pawl_start(struct process *pawl, const char *store, unsigned provider_port)
 {
     char path[PATH_MAX], port[16], line[256];
-    const char *argv[] = { BENCH_PAWL, "serve", "--config", BENCH_CONFIG, "--grace", "1ms", NULL };
+    const char *other = getenv("PAWL");
+    const char *argv[] = {
+        other ? other : BENCH_PAWL, "serve", "--config", BENCH_CONFIG, "--grace", "1ms", NULL
+    };
 
     bench_path(path, store);
     (void)snprintf(port, sizeof(port), "%u", provider_port);

@@ -254,9 +254,8 @@ static void answer_end(struct live *live, struct input *input, const struct err 
 {
     struct answer *answer = CONTAINER_OF(input, struct answer, input);
 
-    (void)live;
     (void)err;
-    arena_free(answer->arena);
+    engine_arena_done(live->engine, answer->arena);
     free(answer);
 }
 
@@ -267,7 +266,7 @@ void answer_input(struct live *live, uint32_t call, uint32_t attempt,
     struct model_result *copy = &answer->result;
 
     answer->input = (struct input){ .apply = answer_apply, .end = answer_end };
-    answer->arena = arena_new((size_t)HISTORY_BYTES_MAX * 2);
+    answer->arena = engine_arena(live->engine);
     answer->call = call;
     answer->attempt = attempt;
     answer->random64 = random_u64(&live->engine->random);

@@ -153,6 +153,23 @@ void engine_start(struct engine *engine, engine_started_fn *done, void *arg)
 
 /* ---- the rest ---- */
 
+enum { ARENA_BYTES_MAX = 512 * 1024 * 1024 };
+
+struct arena *engine_arena(struct engine *engine)
+{
+    return engine->spare_n > 0 ? engine->spare[--engine->spare_n] : arena_new(ARENA_BYTES_MAX);
+}
+
+void engine_arena_done(struct engine *engine, struct arena *arena)
+{
+    if (engine->spare_n == ENGINE_SPARE_MAX) {
+        arena_free(arena);
+        return;
+    }
+    arena_reset(arena);
+    engine->spare[engine->spare_n++] = arena;
+}
+
 void engine_fatal(struct engine *engine, const struct err *err)
 {
     engine->deps.on_fatal(engine->deps.arg, err);
@@ -215,5 +232,7 @@ void engine_free(struct engine *engine)
     sweep_free(engine->sweep);
     drain_free(engine->drain);
     queue_close(engine->queue);
+    while (engine->spare_n > 0)
+        arena_free(engine->spare[--engine->spare_n]);
     free(engine);
 }

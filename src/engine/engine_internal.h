@@ -20,6 +20,8 @@ struct live;
 struct tick;
 struct input;
 
+enum { ENGINE_SPARE_MAX = 64 };
+
 struct engine {
     struct engine_deps deps;
     struct random random;
@@ -41,6 +43,8 @@ struct engine {
     struct list asked;   /* requests in the hands of no session (requests.c) */
     struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
+    struct arena *spare[ENGINE_SPARE_MAX];
+    size_t spare_n;
     int is_handing_over; /* the end of a drain: sessions are left without an owner */
     struct engine_stats stats;
 };
@@ -156,8 +160,8 @@ struct tick {
     struct live *live;
     struct arena *arena;
     struct session_state state; /* after the events so far */
-    struct store_event events[TICK_EVENTS_MAX];
-    size_t events_n;
+    struct store_event *events; /* in arena */
+    size_t events_n, events_cap;
     struct session_command *commands;
     size_t commands_n;
     size_t commands_cap;
@@ -269,6 +273,10 @@ void suspects_free(struct suspects *suspects);
 void drain_check(struct engine *engine); /* something ended: perhaps all has; soon, not now */
 int drain_is_grace_over(const struct engine *engine); /* what is in flight is stopped */
 void drain_free(struct drain *drain);
+
+/* Arenas of a tick or an input: kept for the next one, as each step takes three of them. */
+struct arena *engine_arena(struct engine *engine);
+void engine_arena_done(struct engine *engine, struct arena *arena);
 
 void engine_fatal(struct engine *engine, const struct err *err);
 const struct config_model *engine_model(const struct live *live); /* NULL: no longer configured */

@@ -176,9 +176,8 @@ static void outcome_end(struct live *live, struct input *input, const struct err
 {
     struct outcome *outcome = CONTAINER_OF(input, struct outcome, input);
 
-    (void)live;
     (void)err;
-    arena_free(outcome->arena);
+    engine_arena_done(live->engine, outcome->arena);
     free(outcome);
 }
 
@@ -188,7 +187,7 @@ void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
     struct outcome *outcome = xcalloc(1, sizeof(*outcome));
 
     outcome->input = (struct input){ .apply = outcome_apply, .end = outcome_end };
-    outcome->arena = arena_new(HISTORY_BYTES_MAX);
+    outcome->arena = engine_arena(live->engine);
     outcome->call = call;
     outcome->attempt = attempt;
     outcome->random64 = random_u64(&live->engine->random);

@@ -13,7 +13,7 @@
 /* An input adds at most an answer with 32 refused calls and the end of a turn. */
 enum {
     TICK_INPUT_ROOM = SESSION_CALLS_MAX * 2 + 8,
-    TICK_BYTES_MAX = 512 * 1024 * 1024,
+    TICK_EVENTS_FEW = 8,
     BODY_BYTES_MAX = 256 * 1024 * 1024,
 };
 
@@ -22,7 +22,7 @@ static struct tick *tick_new(struct live *live)
     struct tick *tick = xcalloc(1, sizeof(*tick));
 
     tick->live = live;
-    tick->arena = arena_new(TICK_BYTES_MAX);
+    tick->arena = engine_arena(live->engine);
     tick->state = live->state;
     tick->inputs_last = &tick->inputs;
     tick->ends_last = &tick->ends;
@@ -47,7 +47,7 @@ static void give_back_inputs(struct tick *tick)
 void tick_free(struct tick *tick)
 {
     give_back_inputs(tick);
-    arena_free(tick->arena);
+    engine_arena_done(tick->live->engine, tick->arena);
     free(tick->commands);
     free(tick);
 }
@@ -108,13 +108,27 @@ static void note_event(struct tick *tick, const struct session_event *event,
         note_end(tick, event, before);
 }
 
+/* Mostly two or three, but an answer with many refused calls has as many events. */
+static struct store_event *next_event(struct tick *tick)
+{
+    ASSERT(tick->events_n < TICK_EVENTS_MAX);
+    if (tick->events_n == tick->events_cap) {
+        const struct store_event *few = tick->events;
+
+        tick->events_cap = tick->events_cap > 0 ? TICK_EVENTS_MAX : TICK_EVENTS_FEW;
+        tick->events = arena_alloc(tick->arena, tick->events_cap * sizeof(*tick->events));
+        for (size_t i = 0; i < tick->events_n; i++)
+            tick->events[i] = few[i];
+    }
+    return &tick->events[tick->events_n++];
+}
+
 enum verdict tick_add(struct tick *tick, const struct tick_event *add)
 {
     CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
     struct session_state before = tick->state;
     struct session_commands commands;
 
-    ASSERT(tick->events_n < TICK_EVENTS_MAX);
     add->event->seq = tick->state.seq + 1;
     add->event->at_ms = tick->now_ms;
     enum verdict verdict = session_step(&tick->state, add->event, &commands);
@@ -123,7 +137,7 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
     keep_commands(tick, &commands);
     note_event(tick, add->event, &before);
     event_write(&body, add->event, add->extras, add->call_extras);
-    tick->events[tick->events_n++] =
+    *next_event(tick) =
         (struct store_event){ .seq = add->event->seq,
                               .kind = add->event->kind,
                               .at_ms = tick->now_ms,
