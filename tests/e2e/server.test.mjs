@@ -151,7 +151,7 @@ test('a stop gives a tool its time', async (t) => {
     assert.equal(refused.status, 503);
     assert.equal(refused.body.code, 'draining');
     pawl.write('go', '');
-    assert.equal((await pawl.exited).status, 0);
+    assert.equal((await pawl.exited()).status, 0);
     await pawl.start();
     const { events } = await completes(pawl, id);
 
@@ -196,7 +196,7 @@ test('a stop gives a model call its time, or interrupts it', async (t) => {
     pawl.server.kill('SIGTERM');
     await until('the stop to begin', async () => (await pawl.api('GET', '/readyz')).status === 503);
     letGo();
-    assert.equal((await pawl.exited).status, 0);
+    assert.equal((await pawl.exited()).status, 0);
     await pawl.start(['--grace', '100ms']);
     assert.equal(ofKind((await completes(pawl, late.id)).events, 'interrupted').length, 0);
     const never = await pawl.create({ agent: 'a', input: 'never' });
@@ -215,7 +215,7 @@ test('a second SIGTERM ends the server at once, and it goes on later', async (t)
     pawl.server.kill('SIGTERM');
     await until('the stop to begin', () => /stopping/.test(pawl.log));
     pawl.server.kill('SIGTERM');
-    assert.equal((await pawl.exited).status, 128 + 15);
+    assert.equal((await pawl.exited()).status, 128 + 15);
     await pawl.lockIsFree();
     assert.deepEqual(pawl.tools(), []);
     pawl.write('go', '');
@@ -234,12 +234,50 @@ test('a start right after a kill waits for the last tool of the former server', 
     const former = pawl.tools();
 
     killed.kill('SIGKILL');
-    await pawl.exited;
+    await pawl.exited();
     await pawl.start();
     const left = pawl.tools().filter((p) => former.some((f) => f.pid === p.pid));
 
     assert.equal(left.length, 0, listed(left));
     pawl.write('go', '');
+    await completes(pawl, id);
+});
+
+test('the lock outlives a killed server until its last tool is dead', async (t) => {
+    const { pawl } = await setUp(t);
+    const { id } = await create(pawl);
+
+    await toolRuns(pawl);
+    const launchers = pawl.launchers();
+    const signal = (name) => launchers.forEach(({ pid }) => process.kill(pid, name));
+
+    assert.ok(launchers.length > 0);
+    signal('SIGSTOP'); // it cannot end its tools now
+    pawl.server.kill('SIGKILL');
+    await pawl.gone();
+    assert.ok(pawl.tools().length > 0);
+    assert.equal(await pawl.isLockFree(), false);
+    signal('SIGCONT');
+    await pawl.lockIsFree();
+    assert.equal(pawl.tools().length, 0, listed(pawl.tools()));
+    pawl.write('go', '');
+    await pawl.start();
+    await completes(pawl, id);
+});
+
+test('a server whose launcher is killed ends, and nothing is lost', async (t) => {
+    const { pawl } = await setUp(t);
+    const { id } = await create(pawl);
+
+    await toolRuns(pawl);
+    for (const { pid } of pawl.launchers()) process.kill(pid, 'SIGKILL');
+    const { status, log } = await pawl.exited();
+
+    assert.equal(status, 5, log);
+    assert.match(log, /launcher/);
+    await noToolIsLeft(pawl);
+    pawl.write('go', '');
+    await pawl.start();
     await completes(pawl, id);
 });
 

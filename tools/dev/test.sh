@@ -45,7 +45,7 @@ part_e2e() {
     local tap=$log_dir/e2e.tap
     build_in build || return 1
     rm -f "$tap"
-    node --test --test-concurrency="$jobs" \
+    timeout -k 30 900 node --test --test-concurrency="$jobs" \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$tap" tests/e2e/*.test.mjs
     # shellcheck disable=SC2046 # three words

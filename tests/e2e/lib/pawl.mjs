@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -73,6 +74,8 @@ export class Pawl {
     log = '';      // what all servers of this folder wrote
     env = {};      // more of it for servers to come
     #serverLog = '';
+    #gone;
+    #closed;
 
     // config: pawl.yaml as an object (JSON is YAML), without `listen`; files: name -> text.
     static async make(t, config, files = {}) {
@@ -125,7 +128,7 @@ export class Pawl {
 
     // ---- the server's life ----
 
-    // Starts a server and returns at once; its end is in `exited`.
+    // Starts a server and returns at once; exited() waits for its end.
     spawn(args = []) {
         const child = spawn(PAWL, ['serve', '-c', this.path('pawl.yaml'), ...args], {
             cwd: this.folder,
@@ -141,15 +144,24 @@ export class Pawl {
                 this.log += data;
                 this.#serverLog += data;
             });
-        this.exited = new Promise((resolve, reject) => {
-            child.on('error', reject);
+        this.#gone = once(child, 'exit');
+        this.#closed = new Promise((resolve) =>
             child.on('close', (status, signal) => {
                 children.delete(child);
                 if (this.server === child) this.server = null;
                 resolve({ status, signal, log: this.#serverLog });
-            });
-        });
+            }));
         return child;
+    }
+
+    // The end of the server and of all that could still write to its log: { status, signal, log }.
+    exited() {
+        return within('the end of the server', this.#closed);
+    }
+
+    // The end of the server's own process.
+    gone() {
+        return within('the end of the server\'s process', this.#gone);
     }
 
     async start(args) {
@@ -166,7 +178,7 @@ export class Pawl {
     // SIGKILL, and then the moment at which the last of its tools is dead: the lock is free.
     async kill() {
         this.server.kill('SIGKILL');
-        await within('the end of a killed server', this.exited);
+        await this.exited();
         await this.lockIsFree();
         const left = this.tools();
 
@@ -176,15 +188,21 @@ export class Pawl {
     // SIGTERM, and its end.
     async stop() {
         this.server.kill('SIGTERM');
-        return within('the end of a server that was asked to stop', this.exited);
+        return this.exited();
+    }
+
+    async isLockFree() {
+        return (await run('flock', ['-n', this.path('pawl.db.lock'), 'true'])).status === 0;
     }
 
     lockIsFree() {
-        return until('the store\'s lock', async () => {
-            const flock = await run('flock', ['-n', this.path('pawl.db.lock'), 'true']);
+        return until('the store\'s lock', () => this.isLockFree());
+    }
 
-            return flock.status === 0;
-        });
+    // The process that starts the tools, and what it consists of.
+    launchers() {
+        return this.processes().filter(
+            (p) => p.exe.endsWith('/pawl') && p.pid !== this.server?.pid);
     }
 
     // Processes that belong to this folder, whoever started them.
@@ -317,10 +335,7 @@ export class Pawl {
     }
 
     async #cleanUp() {
-        if (this.server) {
-            this.server.kill('SIGKILL');
-            await within('the end of the server', this.exited);
-        }
+        this.server?.kill('SIGKILL');
         // Its tools end by themselves: what does not is a bug, and is ended here.
         try {
             await until(() => `the end of:\n${listed(this.processes())}`,
