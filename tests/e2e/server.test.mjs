@@ -253,11 +253,14 @@ test('the lock outlives a killed server until its last tool is dead', async (t) 
 
     assert.ok(launchers.length > 0);
     signal('SIGSTOP'); // it cannot end its tools now
-    pawl.server.kill('SIGKILL');
-    await pawl.gone();
-    assert.ok(pawl.tools().length > 0);
-    assert.equal(await pawl.isLockFree(), false);
-    signal('SIGCONT');
+    try {
+        pawl.server.kill('SIGKILL');
+        await pawl.gone();
+        assert.ok(pawl.tools().length > 0);
+        assert.equal(await pawl.isLockFree(), false);
+    } finally {
+        signal('SIGCONT');
+    }
     await pawl.lockIsFree();
     assert.equal(pawl.tools().length, 0, listed(pawl.tools()));
     pawl.write('go', '');
