@@ -4,7 +4,7 @@
 # shown when it fails; it calls `count PASSED FAILED [SKIPPED]`, as often as it likes. A part
 # that counts nothing has failed. To add one: write the function and put its name in a list.
 
-parts_beside=(unit asan tsan lint) # side by side, as many as there are cores
+parts_beside=(unit asan tsan lint sim mutants) # side by side, as many as there are cores
 parts_alone=(e2e)                  # after those, one at a time: what measures time or kills
 
 count() {
@@ -32,7 +32,7 @@ part_unit() {
 part_asan() {
     CC=clang-14 build_in build-test/asan -Dstrict=true -Db_sanitize=address,undefined -Db_lundef=false &&
         ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-            count_meson build-test/asan --no-suite sim
+            count_meson build-test/asan
 }
 
 part_tsan() {
