@@ -47,6 +47,7 @@ struct sqlite_store {
     struct reader readers[READERS];
     pthread_t writer_thread;
     int is_writer_started;
+    int64_t nudged_bytes; /* the log's length at the last nudge; the writer's thread's */
 
     pthread_mutex_t lock; /* for all below */
     pthread_cond_t has_write, has_read, has_done;
@@ -133,6 +134,17 @@ static int64_t now_us(void)
 }
 
 /*
+ * One for each stretch of the log, and one shortly before the writer has to wait, so that little is
+ * left to copy then. A pass costs two fsyncs that the next commits stand in line behind.
+ */
+static int is_time_to_nudge(const struct sqlite_store *s, int64_t bytes)
+{
+    if (bytes > SQLITE_WAL_LAST_NUDGE_BYTES)
+        return s->nudged_bytes <= SQLITE_WAL_LAST_NUDGE_BYTES;
+    return bytes - s->nudged_bytes > SQLITE_WAL_NUDGE_BYTES;
+}
+
+/*
  * Keeps the log short: nudges the checkpointer early, and waits for it when it lags. If it cannot
  * do its work, the log must not grow until the disk is full: the batch is refused.
  */
@@ -142,8 +154,12 @@ static enum err_code keep_log_short(struct sqlite_store *s, struct err *err)
 
     if (bytes > SQLITE_WAL_WAIT_BYTES)
         return sqlite_checkpointer_wait(s->checkpointer, err);
-    if (bytes > SQLITE_WAL_NUDGE_BYTES)
+    if (bytes < s->nudged_bytes)
+        s->nudged_bytes = 0; /* it has started over */
+    if (is_time_to_nudge(s, bytes)) {
+        s->nudged_bytes = bytes;
         sqlite_checkpointer_nudge(s->checkpointer);
+    }
     return ERR_NONE;
 }
 

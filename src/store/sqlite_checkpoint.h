@@ -12,7 +12,11 @@
 
 #include "store/sqlite_db.h"
 
-enum { SQLITE_WAL_NUDGE_BYTES = 16 * 1024 * 1024, SQLITE_WAL_WAIT_BYTES = 64 * 1024 * 1024 };
+enum {
+    SQLITE_WAL_NUDGE_BYTES = 16 * 1024 * 1024, /* each time that it has grown by so much */
+    SQLITE_WAL_LAST_NUDGE_BYTES = 60 * 1024 * 1024,
+    SQLITE_WAL_WAIT_BYTES = 64 * 1024 * 1024,
+};
 
 struct sqlite_checkpointer;
 
