@@ -190,6 +190,7 @@ struct book_call *book_call(const struct book_session *session, uint32_t number)
 size_t book_open_calls(const struct book_session *session);
 struct book_result *book_result_of(struct book_session *session, const struct book_call *call);
 void book_wants_model(struct book_session *session);
+int book_has_model(const struct world *world, const struct book_session *session); /* now */
 void book_close_call(struct book_session *session, struct book_call *call, uint32_t seq,
                      const char *text);
 void book_charge(struct book_session *session, struct money money);

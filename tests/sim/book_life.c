@@ -90,8 +90,11 @@ static int is_early_end(struct book_event *e, const char *cause)
     struct book_session *session = e->session;
     struct money refused = book_money(e->body, "refused");
 
-    if (session->model.state != ASKING_WANTED || session->is_paused ||
-        strcmp(cause, "budget_reached") != 0)
+    if (session->model.state != ASKING_WANTED || session->is_paused)
+        return 0;
+    if (strcmp(cause, "model_not_configured") == 0)
+        return !book_has_model(e->world, session);
+    if (strcmp(cause, "budget_reached") != 0)
         return 0;
     return (session->limits.tokens &&
             session->spent.tokens + refused.tokens > session->limits.tokens) ||

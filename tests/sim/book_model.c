@@ -24,6 +24,11 @@ static struct money cost(const struct config_model *model, const struct usage *u
                                usage->output_tokens * model->price.output };
 }
 
+int book_has_model(const struct world *world, const struct book_session *session)
+{
+    return config_model(&world->scene.config, slice_of(session->agent->model->name)) != NULL;
+}
+
 /* A call more, if the turn's steps allow. */
 void book_wants_model(struct book_session *session)
 {
@@ -77,6 +82,8 @@ static void started(struct book_event *e)
         book_wrong(e, "no call is wanted");
     if (session->is_paused)
         book_wrong(e, "it is paused");
+    if (!book_has_model(e->world, session))
+        book_wrong(e, "its model is not configured");
     if (e->call != session->model.number || e->attempt != session->model.attempt)
         book_wrong(e, "the call wanted is %u, attempt %u", session->model.number,
                    session->model.attempt);

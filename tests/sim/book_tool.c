@@ -67,18 +67,25 @@ static const struct retry_policy *policy_of(const struct book_session *session,
     return NULL;
 }
 
+/* It stands in the session's revision, and is no longer configured. */
+static int is_gone(const struct book_event *e, const struct book_call *call)
+{
+    return config_tool(&e->world->scene.config, slice_of(call->tool)) == NULL;
+}
+
 static void failed_run(struct book_event *e, struct book_call *call)
 {
     const struct given_result *given = book_run_of(e->world->book, e->session, e->call, e->attempt);
 
     if (call->state != TOOLING_OUT || e->attempt != call->attempt)
         book_wrong(e, "only the attempt under way (%u) can fail", call->attempt);
-    if (!given || (given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN))
+    if (given ? given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN : !is_gone(e, call))
         book_wrong(e, "the tool did not fail");
-    book_check_prompt(e, given->peace_ms);
+    if (given)
+        book_check_prompt(e, given->peace_ms);
     call->failures++;
     book_check_retry(e, policy_of(e->session, call), call->failures, 0,
-                     given->end == TOOL_NOT_STARTED && given->err != ERR_UNAVAILABLE);
+                     !given || (given->end == TOOL_NOT_STARTED && given->err != ERR_UNAVAILABLE));
     call->due_ms = json_int(json_get(e->body, "retry_at"), 0);
     if (call->due_ms != 0) {
         call->state = TOOLING_BACKOFF;

@@ -92,6 +92,8 @@ void scene_draw(struct world *world)
     scene->account = (struct config_account){
         .name = "account", .provider = PROVIDER_OPENAI, .base_url = "http://sim", .api_key = ""
     };
+    scene->models_n = models_n;
+    scene->tools_n = tools_n;
     for (size_t i = 0; i < models_n; i++)
         draw_model(world, i);
     for (size_t i = 0; i < tools_n; i++)
@@ -111,6 +113,19 @@ void scene_draw(struct world *world)
                                                  .tool_runs = 1 + below(world, 5),
                                                  .model_calls = 1 + below(world, 4),
                                                  .crashes = 3 + below(world, 4) } };
+}
+
+/* At least one of each stays, and in peace all of them are there. */
+void scene_change(struct world *world)
+{
+    struct scene *scene = &world->scene;
+    int is_less = !world->is_peace && chance(world, world->weights.config_changes);
+
+    scene->config.models_n = is_less && below(world, 2) ? 1 : scene->models_n;
+    scene->config.tools_n = is_less && below(world, 2) ? 1 : scene->tools_n;
+    if (scene->config.models_n < scene->models_n || scene->config.tools_n < scene->tools_n)
+        trace(world, "somebody has edited the configuration: %zu models, %zu tools",
+              scene->config.models_n, scene->config.tools_n);
 }
 
 void scene_release(struct scene *scene)

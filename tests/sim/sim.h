@@ -40,11 +40,12 @@ struct weights {
     uint32_t model_odd;  /* unknown tools, bad arguments, answers cut or withheld */
     uint32_t tool_fails;
     uint32_t tool_slow;
-    uint32_t tool_late; /* ends by itself although it was stopped */
-    uint32_t pill;      /* percent of sessions under which the process dies */
-    uint32_t act[10];   /* enum act: how often which */
-    uint32_t pause_ms;  /* between two acts, at most */
-    uint32_t keyed;     /* requests with an Idempotency-Key */
+    uint32_t tool_late;      /* ends by itself although it was stopped */
+    uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
+    uint32_t pill;           /* percent of sessions under which the process dies */
+    uint32_t act[10];        /* enum act: how often which */
+    uint32_t pause_ms;       /* between two acts, at most */
+    uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
 };
 
@@ -71,6 +72,7 @@ struct scene {
     struct config config;
     struct config_account account;
     struct config_model models[SCENE_MODELS_MAX];
+    size_t models_n, tools_n; /* drawn; the configuration may lack the last of them */
     struct config_tool tools[SCENE_TOOLS_MAX];
     const struct config_tool *agent_tools[SCENE_AGENTS_MAX][SCENE_TOOLS_MAX];
     struct config_agent agents[SCENE_AGENTS_MAX];
@@ -146,6 +148,7 @@ void trace_print(const struct world *world, FILE *to);
 
 /* ---- scene.c ---- */
 void scene_draw(struct world *world);
+void scene_change(struct world *world); /* between two processes somebody edits pawl.yaml */
 void scene_release(struct scene *scene);
 
 /* ---- disk.c: the store of a process ---- */

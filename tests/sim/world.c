@@ -81,6 +81,7 @@ static void draw_weights(struct world *world)
     w->tool_fails = draw(world, 60);
     w->tool_slow = draw(world, 30);
     w->tool_late = draw(world, 100);
+    w->config_changes = draw(world, 30);
     w->pill = below(world, 6) == 0 ? 40 : 0;
     for (size_t i = 0; i < ACT_COUNT; i++)
         w->act[i] = draw(world, most[i]);
@@ -121,6 +122,7 @@ static void on_fatal(void *arg, const struct err *err)
 
 static void begin(struct world *world)
 {
+    scene_change(world);
     world->loop = loop_new_simulated(world_clock(world));
     world->store = disk_connect(world);
     world->process = PROCESS_STARTING;
