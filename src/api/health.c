@@ -30,6 +30,11 @@ void readyz_get(struct ask *ask)
         return;
     case API_READY: break;
     }
+    if (engine_stats(ask->api->deps.engine).store_refuses) {
+        ask_reply_problem(ask, 503, "store_unavailable",
+                          "The store takes no writes: is its disk full?");
+        return;
+    }
     reply_status(ask, "ready");
 }
 

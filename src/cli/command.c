@@ -55,7 +55,7 @@ static void print_overview(FILE *out)
     (void)fprintf(out,
                   "  %-9s %s\n\n"
                   "'pawl COMMAND --help' says more about one. A first session:\n\n"
-                  "  pawl init && pawl serve &\n"
+                  "  pawl init && pawl serve          and, once it is ready, in another terminal:\n"
                   "  pawl run hello \"What time is it?\"\n\n%s",
                   "help", "this text, or 'pawl help COMMAND'", exit_codes_text);
 }

@@ -1,7 +1,11 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -62,16 +66,38 @@ static void fit_limits(struct server *server)
 /* ---- the launcher ---- */
 
 struct places {
+    char store[PATH_MAX + 16];
     char lock[PATH_MAX + 16], wal[PATH_MAX + 16], shm[PATH_MAX + 16], scratch[PATH_MAX + 16];
     char config[PATH_MAX];
 };
 
+/* The one name that a file has however it is reached, whether it is there yet or not. */
+static void resolve(const char *path, char ret_real[PATH_MAX])
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+
+    if (realpath(path, ret_real))
+        return;
+    (void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
+                   slash ? path : ".");
+    if (!slash || !realpath(folder[0] ? folder : "/", ret_real)) {
+        (void)snprintf(ret_real, PATH_MAX, "%s", path);
+        return;
+    }
+    (void)snprintf(ret_real + strlen(ret_real), PATH_MAX - strlen(ret_real), "%s", slash);
+}
+
 static void find_places(const struct server *server, struct places *ret_places)
 {
+    char real[PATH_MAX];
     const char *store = known_store_path(&server->config);
 
     *ret_places = (struct places){ 0 };
     if (store) {
+        resolve(store, real); /* by another name it is the same store */
+        store = real;
+        (void)snprintf(ret_places->store, sizeof(ret_places->store), "%s", store);
         (void)snprintf(ret_places->lock, sizeof(ret_places->lock), "%s.lock", store);
         (void)snprintf(ret_places->wal, sizeof(ret_places->wal), "%s-wal", store);
         (void)snprintf(ret_places->shm, sizeof(ret_places->shm), "%s-shm", store);
@@ -94,7 +120,7 @@ static enum err_code start_launcher(struct server *server, struct err *err)
     if (places.config[0])
         masked[n++] = places.config; /* keys may stand in it */
     if (places.lock[0]) {
-        masked[n++] = known_store_path(&server->config);
+        masked[n++] = places.store;
         masked[n++] = places.wal;
         masked[n++] = places.shm;
         masked[n++] = places.lock;
@@ -111,6 +137,27 @@ static enum err_code start_launcher(struct server *server, struct err *err)
         return err->code;
     *err = (struct err){ 0 };
     return launcher_start(&server->launcher, &config, err);
+}
+
+/*
+ * The lock file has the name of the store; the store may have two names, and the lock file can be
+ * removed. So the database itself is locked, too, for as long as this process lives.
+ */
+static enum err_code guard_store(const struct server *server, struct err *err)
+{
+    const char *store = known_store_path(&server->config);
+
+    if (!store)
+        return ERR_NONE;
+    int fd = open(store, O_RDWR | O_CLOEXEC); /* never closed: SQLite's own locks would go, too */
+    if (fd < 0)
+        return err_sys(err, errno, "open the store %s", store);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return err_set(err, ERR_CONFLICT,
+                       "the store is in use: another server works on %s, by this name or another; "
+                       "stop it first",
+                       store);
+    return ERR_NONE;
 }
 
 /* ---- the rest ---- */
@@ -179,7 +226,9 @@ enum err_code serve_parts_make(struct server *server, struct err *err)
     (void)signal(SIGPIPE, SIG_IGN);
     fit_limits(server);
     if (loop_new(&server->loop, err) ||
-        store_open(&server->store, server->config.store, STORE_OPEN_READ_WRITE, server->loop, err))
+        store_open(&server->store, server->config.store, STORE_OPEN_READ_WRITE, server->loop,
+                   err) ||
+        guard_store(server, err))
         return err->code;
     make_tools_and_models(server);
     make_engine(server);

@@ -149,13 +149,13 @@ enum verdict on_model_answered(struct step *step)
         turn_end(step, end_of(event->model_answered.finish));
         return VERDICT_MOVED;
     }
-    state->steps += n;
     for (uint32_t i = 0; i < n; i++)
         call_open(step, &event->model_answered.calls[i], ++state->last_call);
-    if (state->limits.steps != 0 && state->steps > state->limits.steps) {
-        turn_end(step, END_STEPS); /* none of them is begun */
+    if (state->limits.steps != 0 && state->steps + n > state->limits.steps) {
+        turn_end(step, END_STEPS); /* none of them is begun, and none of them counts */
         return VERDICT_MOVED;
     }
+    state->steps += n;
     for (uint32_t i = 0; i < n; i++)
         call_start(step, call_find(state, event->model_answered.first_call + i));
     return VERDICT_MOVED;

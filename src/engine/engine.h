@@ -109,7 +109,8 @@ struct engine_stats {
     uint64_t ticks;
     uint64_t ended;
     uint64_t recovered;
-    uint64_t late; /* answers that nobody waited for */
+    uint64_t late;     /* answers that nobody waited for */
+    int store_refuses; /* the last write was refused: the disk is full, say */
 };
 
 struct engine_stats engine_stats(const struct engine *engine);

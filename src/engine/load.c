@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "engine/engine_internal.h"
 
 struct load {
@@ -51,8 +52,11 @@ static void load_failed(struct load *load, const struct err *err)
     if (err->code == ERR_NOT_FOUND) {
         live->is_gone = 1;
         live->load_err = *err;
-    } else if (err->code == ERR_CORRUPT) {
-        engine_fatal(live->engine, err);
+    } else if (err->code == ERR_CORRUPT) { /* its row stays as it is; all others go on */
+        log_line(LOG_ERROR, "a session cannot be read and is left alone; see pawl verify",
+                 "session", live->id.text, "error", err->msg, NULL);
+        live->is_gone = 1;
+        live->load_err = *err;
     } else {
         struct err nothing_done = *err;
 

@@ -9,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "engine/engine_internal.h"
 
 enum { PAGE = 500, RETRY_MS = 1000 };
@@ -116,6 +117,8 @@ static void on_page(struct store_op *op, void *arg)
         return;
     }
     if (op->err.code != ERR_NONE) {
+        log_line(LOG_ERROR, "the sessions of the former process cannot be read; trying again",
+                 "error", op->err.msg, NULL);
         loop_timer_start(engine->deps.loop, &recovery->again, RETRY_MS, next_page, recovery);
         return;
     }

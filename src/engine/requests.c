@@ -230,6 +230,13 @@ static void check_create(struct engine *engine, struct asked *asked)
                       (int)request->agent.len, request->agent.ptr);
         return;
     }
+    if (request->budget.nanousd > 0 && !agent->model->has_price) {
+        request->code = "price_missing";
+        (void)err_set(&request->err, ERR_INVALID,
+                      "a budget in dollars needs the price of the model '%s'; add it to pawl.yaml",
+                      agent->model->name);
+        return;
+    }
     struct revision *revision = engine_revision(engine, slice_of(agent->revision));
     ASSERT(revision); /* engine_start() read all of them */
     if (revision_instructions(revision, request->context, &instructions, &request->err)) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "engine/engine_internal.h"
 
 /* An input adds at most an answer with 32 refused calls and the end of a turn. */
@@ -405,11 +406,28 @@ static void refuse_keyed(struct tick *tick, const struct err *err)
     dropped(tick);
 }
 
+/* Said once when it begins and once when it ends, however many writes were refused between. */
+static void note_store(struct engine *engine, const struct err *err)
+{
+    int refuses = err->code == ERR_UNAVAILABLE;
+
+    if (engine->stats.store_refuses == refuses || (err->code != ERR_NONE && !refuses))
+        return;
+    engine->stats.store_refuses = refuses;
+    if (refuses)
+        log_line(LOG_ERROR, "the store takes no writes; work waits until it does again", "error",
+                 err->msg, NULL);
+    else
+        log_line(LOG_INFO, "the store takes writes again", NULL);
+}
+
 static void on_commit(struct store_op *op, void *arg)
 {
     struct tick *tick = arg;
     struct live *live = tick->live;
     struct err err = op->err;
+
+    note_store(live->engine, &err);
 
     switch (err.code) {
     case ERR_NONE: committed(tick); return;

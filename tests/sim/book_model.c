@@ -181,11 +181,13 @@ static void add_answer(struct book_event *e, const struct given_answer *given)
 static void begin_calls(struct book_event *e, size_t first)
 {
     struct book_session *session = e->session;
+    uint32_t asked = (uint32_t)(session->calls_n - first);
 
-    if (session->limits.steps && session->steps > session->limits.steps) {
-        session->due = "step_limit";
+    if (session->limits.steps && session->steps + asked > session->limits.steps) {
+        session->due = "step_limit"; /* what is not begun is no step */
         return;
     }
+    session->steps += asked;
     for (size_t i = first; i < session->calls_n; i++) {
         struct book_call *call = &session->calls[i];
 
@@ -231,7 +233,6 @@ static void answered(struct book_event *e)
     session->model.state = ASKING_NOT;
     session->crashes = 0;
     add_answer(e, given);
-    session->steps += (uint32_t)json_count(calls);
     for (size_t i = 0; i < json_count(calls); i++)
         open_call(e, given, i, json_at(calls, i));
     if (given->calls_n == 0)
