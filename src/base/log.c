@@ -31,6 +31,7 @@ static const char *level_name(enum log_level level, int is_upper)
     case LOG_INFO: return is_upper ? "INFO" : "info";
     case LOG_WARN: return is_upper ? "WARN" : "warn";
     case LOG_ERROR: return is_upper ? "ERROR" : "error";
+    case LOG_SILENT: break;
     }
     return "?";
 }

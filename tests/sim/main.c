@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "sim/book.h"
 
 enum { HASH_KEY = 1 };
@@ -89,6 +90,7 @@ int main(int argc, char **argv)
     }
     uint64_t first = number(argv[1 + is_twice]);
 
+    log_setup(LOG_SILENT, LOG_FORMAT_TEXT); /* a trace says more */
     if (argc - is_twice == 3)
         return run_many(first, number(argv[2 + is_twice]), is_twice);
     uint64_t hash = run(first, 1);
