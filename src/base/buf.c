@@ -29,29 +29,45 @@ static enum err_code reserve(struct buf *buf, size_t more, struct err *err)
     return ERR_NONE;
 }
 
-enum err_code buf_add(struct buf *buf, struct slice bytes, struct err *err)
+/* Most appends find room: they cost no call, and no struct err to be cleared. */
+static int has_room(const struct buf *buf, size_t more)
 {
-    if (reserve(buf, bytes.len, err))
-        return err->code;
+    return more < buf->cap - buf->len; /* a buf that has memory has len < cap */
+}
+
+static void append(struct buf *buf, struct slice bytes)
+{
     if (bytes.len > 0)
         memcpy(buf->data + buf->len, bytes.ptr, bytes.len);
     buf->len += bytes.len;
     buf->data[buf->len] = '\0';
+}
+
+enum err_code buf_add(struct buf *buf, struct slice bytes, struct err *err)
+{
+    if (!has_room(buf, bytes.len) && reserve(buf, bytes.len, err))
+        return err->code;
+    append(buf, bytes);
     return ERR_NONE;
 }
 
 static PRINTF(3, 0) enum err_code
     addv(struct buf *buf, struct err *err, const char *fmt, va_list ap)
 {
+    size_t room = buf->cap - buf->len;
     va_list again;
 
     va_copy(again, ap);
-    int len = vsnprintf(NULL, 0, fmt, again);
+    int len = vsnprintf(room > 0 ? buf->data + buf->len : NULL, room, fmt, again);
     va_end(again);
     ASSERT(len >= 0);
-    if (reserve(buf, (size_t)len, err))
-        return err->code;
-    (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, ap);
+    if ((size_t)len >= room) {
+        if (room > 0)
+            buf->data[buf->len] = '\0'; /* it was cut: as if nothing had been written */
+        if (reserve(buf, (size_t)len, err))
+            return err->code;
+        (void)vsnprintf(buf->data + buf->len, (size_t)len + 1, fmt, ap);
+    }
     buf->len += (size_t)len;
     return ERR_NONE;
 }
@@ -66,12 +82,19 @@ enum err_code buf_addf(struct buf *buf, struct err *err, const char *fmt, ...)
     return code;
 }
 
-void buf_put(struct buf *buf, struct slice bytes)
+static void must_reserve(struct buf *buf, size_t more)
 {
     struct err err = { 0 };
 
-    if (buf_add(buf, bytes, &err))
+    if (reserve(buf, more, &err))
         assert_failed(err.msg, __FILE__, __LINE__);
+}
+
+void buf_put(struct buf *buf, struct slice bytes)
+{
+    if (!has_room(buf, bytes.len))
+        must_reserve(buf, bytes.len);
+    append(buf, bytes);
 }
 
 void buf_puts(struct buf *buf, const char *text)

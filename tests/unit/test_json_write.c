@@ -32,6 +32,22 @@ static void commas_come_by_themselves(void **state)
                         "{\"raw\":[1]},{},[]],\"usd\":0.001234}");
 }
 
+static void numbers_are_whole(void **state)
+{
+    CLEANUP(buf_release) struct buf buf = { .max = 1000 };
+
+    (void)state;
+    json_begin(&buf, '[');
+    json_put_int(&buf, 0);
+    json_put_int(&buf, -1);
+    json_put_int(&buf, 10);
+    json_put_int(&buf, -907);
+    json_put_int(&buf, INT64_MAX);
+    json_put_int(&buf, INT64_MIN);
+    json_end(&buf, ']');
+    assert_string_equal(buf_cstr(&buf), "[0,-1,10,-907,9223372036854775807,-9223372036854775808]");
+}
+
 static void a_comma_that_stands_is_not_doubled(void **state)
 {
     CLEANUP(buf_release) struct buf buf = { .max = 1000 };
@@ -221,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commas_come_by_themselves),
+        cmocka_unit_test(numbers_are_whole),
         cmocka_unit_test(a_comma_that_stands_is_not_doubled),
         cmocka_unit_test(strings_are_escaped_and_repaired),
         cmocka_unit_test(whatever_is_written_can_be_read),
