@@ -44,6 +44,19 @@ void http_head_add(struct http_head *head, struct slice name, struct slice value
         count(&head->host, value);
     else if (is_text(name, "Origin"))
         count(&head->origin, value);
+    else if (is_text(name, "Content-Type"))
+        count(&head->content_type, value);
+    else if (is_text(name, "Idempotency-Key"))
+        count(&head->idempotency_key, value);
+}
+
+static int check_once(const char *name, const struct http_single *single,
+                      struct http_refusal *refusal)
+{
+    if (single->n < 2)
+        return 0;
+    return refuse(refusal, 400, "header_repeated", "%s is there %u times; send it once.", name,
+                  single->n);
 }
 
 /* Digits only: no sign, no blank, no list. What overflows becomes larger than any limit. */
@@ -84,9 +97,8 @@ int http_check_framing(const struct http_head *head, const struct http_self *sel
 {
     const struct http_single *encoding = &head->transfer_encoding;
 
-    if (head->content_length.n > 1)
-        return refuse(ret_refusal, 400, "bad_framing",
-                      "Content-Length is there %u times; send it once.", head->content_length.n);
+    if (check_once("Content-Length", &head->content_length, ret_refusal))
+        return 1;
     if (encoding->n > 0 && head->content_length.n > 0)
         return refuse(ret_refusal, 400, "bad_framing",
                       "Both Content-Length and Transfer-Encoding are there; send one of them.");
@@ -142,8 +154,8 @@ static int check_host(const struct http_head *head, const struct http_self *self
 
     if (head->host.n == 0 && head->is_http_1_0)
         return 0; /* no browser, so nobody that a web page could steer */
-    if (head->host.n != 1)
-        return refuse(refusal, 400, "host_missing", "A request needs exactly one Host header.");
+    if (head->host.n == 0)
+        return refuse(refusal, 400, "host_missing", "A request needs a Host header.");
     if (!split_authority(head->host.value, &name, &has_port, &port) || !is_own_name(name, self) ||
         (has_port && port != self->port))
         return refuse(refusal, 421, "host_refused",
@@ -172,11 +184,19 @@ static int is_own_origin(struct slice origin, const struct http_self *self)
 static int check_origin(const struct http_head *head, const struct http_self *self,
                         struct http_refusal *refusal)
 {
-    if (head->origin.n == 0 || (head->origin.n == 1 && is_own_origin(head->origin.value, self)))
+    if (head->origin.n == 0 || is_own_origin(head->origin.value, self))
         return 0;
     return refuse(refusal, 403, "origin_refused",
                   "The Origin header names another site than this server; web pages of other "
                   "sites may not call it.");
+}
+
+static int check_repeats(const struct http_head *head, struct http_refusal *refusal)
+{
+    return check_once("Host", &head->host, refusal) ||
+           check_once("Origin", &head->origin, refusal) ||
+           check_once("Content-Type", &head->content_type, refusal) ||
+           check_once("Idempotency-Key", &head->idempotency_key, refusal);
 }
 
 int http_check(const struct http_head *head, const struct http_self *self,
@@ -190,6 +210,6 @@ int http_check(const struct http_head *head, const struct http_self *self,
                       "The request line and headers are larger than the limit of %d bytes; send "
                       "less.",
                       HTTP_HEAD_BYTES_MAX);
-    return http_check_framing(head, self, ret_refusal) || check_host(head, self, ret_refusal) ||
-           check_origin(head, self, ret_refusal);
+    return http_check_framing(head, self, ret_refusal) || check_repeats(head, ret_refusal) ||
+           check_host(head, self, ret_refusal) || check_origin(head, self, ret_refusal);
 }

@@ -5,7 +5,8 @@
  * is refused for its framing must not be followed by anything on its connection: where the
  * next request begins is what two readers of it would disagree on (RFC 9112, section 11.2).
  * Host and Origin keep a web page from reaching a server on the loopback through a browser:
- * Host stops DNS rebinding, Origin stops forms and scripts of other sites.
+ * Host stops DNS rebinding, Origin stops forms and scripts of other sites. What may come once and
+ * comes twice is refused: of two values the wrong one might be taken.
  */
 #ifndef NET_HTTP_CHECK_H
 #define NET_HTTP_CHECK_H
@@ -25,6 +26,8 @@ struct http_head {
     struct http_single transfer_encoding;
     struct http_single host;
     struct http_single origin;
+    struct http_single content_type;
+    struct http_single idempotency_key;
     int has_bad_header; /* a name that is no token, or a control character in a value */
     int is_http_1_0;
     size_t bytes;

@@ -7,13 +7,14 @@
  * the answer is written; nothing is cancelled by it. HEAD is handed over as GET, and the body of
  * its answer is not sent.
  *
- * Refused here, before on_request, each with an application/problem+json (problem.h): two
- * Content-Lengths or Content-Length beside Transfer-Encoding, or one that is no number (400
- * bad_framing), a bad percent escape in the target (400 bad_target), a body over body_bytes_max
- * (413), headers over 16 KiB (431), a Host that is neither the loopback nor `host` (421), an
- * Origin that is not this server's (403). After each the connection is closed. What is no HTTP at
- * all, or far beyond those limits, is refused by libmicrohttpd in words of its own. Connections
- * beyond connections_max wait in the kernel until one closes.
+ * Refused here, before on_request, each with an application/problem+json (problem.h):
+ * Content-Length beside Transfer-Encoding, or one that is no number (400 bad_framing), two of
+ * Content-Length, Host, Origin, Content-Type or Idempotency-Key (400 header_repeated), a bad
+ * percent escape in the target (400 bad_target), a body over body_bytes_max (413), headers over 16
+ * KiB (431), a Host that is neither the loopback nor `host` (421), an Origin that is not this
+ * server's (403). After each the connection is closed. What is no HTTP at all, or far beyond those
+ * limits, is refused by libmicrohttpd in words of its own. Connections beyond connections_max wait
+ * in the kernel until one closes.
  *
  * Nothing is logged in this room: requests hold keys.
  *

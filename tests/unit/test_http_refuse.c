@@ -6,8 +6,6 @@
 static void framing_that_two_readers_may_read_differently_is_refused(void **state)
 {
     static const char *const headers[] = {
-        "Content-Length: 5\r\nContent-Length: 5\r\n",
-        "Content-Length: 5\r\nContent-Length: 6\r\n",
         "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
@@ -36,6 +34,34 @@ static void framing_that_two_readers_may_read_differently_is_refused(void **stat
            "bad_framing");
     expect(f, "POST /a HTTP/1.1\r\n" HOST "Content-Length : 5\r\n\r\nhello", 400, "bad_header");
     expect(f, "POST /a HTTP/1.1\r\n" HOST "X: a\001b\r\n\r\n", 400, "bad_header");
+}
+
+static void what_may_come_once_is_refused_when_it_comes_twice(void **state)
+{
+    static const char *const headers[] = {
+        HOST "Content-Length: 5\r\nContent-Length: 5\r\n",
+        HOST "Content-Length: 5\r\nContent-Length: 6\r\n",
+        HOST "Content-Length: 5\r\ncontent-length: 5\r\n",
+        HOST HOST "Content-Length: 5\r\n",
+        HOST "Content-Length: 5\r\nOrigin: null\r\nOrigin: null\r\n",
+        HOST "Content-Length: 5\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n",
+        HOST "Content-Length: 5\r\nIdempotency-Key: a\r\nX: y\r\nidempotency-key: b\r\n",
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(headers); i++) {
+        char request[400];
+
+        (void)snprintf(request, sizeof(request),
+                       "POST /a HTTP/1.1\r\n%s\r\nhello"
+                       "GET /smuggled HTTP/1.1\r\n" HOST "\r\n",
+                       headers[i]);
+        expect(f, request, 400, "\"code\":\"header_repeated\"");
+    }
+    expect(f,
+           "POST /a HTTP/1.1\r\n" HOST CLOSE "Idempotency-Key: a\r\nContent-Type: a/b\r\n"
+           "X: y\r\nX: y\r\nContent-Length: 5\r\n\r\nhello",
+           200, "POST /a ");
 }
 
 static void a_problem_is_a_document(void **state)
@@ -116,7 +142,7 @@ static void only_our_own_names_are_served(void **state)
 static void hosts_are_given_once(void **state)
 {
     expect(*state, "GET /x HTTP/1.1\r\n" CLOSE "\r\n", 400, "host_missing");
-    expect(*state, "GET /x HTTP/1.1\r\n" HOST HOST CLOSE "\r\n", 400, "host_missing");
+    expect(*state, "GET /x HTTP/1.1\r\n" HOST HOST CLOSE "\r\n", 400, "header_repeated");
 }
 
 static void pages_of_other_sites_are_refused(void **state)
@@ -258,6 +284,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         CASE(framing_that_two_readers_may_read_differently_is_refused),
+        CASE(what_may_come_once_is_refused_when_it_comes_twice),
         CASE(a_problem_is_a_document),
         CASE(bad_targets_are_refused),
         CASE(too_many_parameters_are_refused),
