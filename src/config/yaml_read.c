@@ -315,6 +315,17 @@ static int read_tree(struct reader *r)
     return is_read;
 }
 
+/* Some editors begin a file with U+FEFF. libyaml would count it as a column. */
+static struct slice without_mark(struct slice text)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+    const size_t len = sizeof(mark) - 1;
+
+    if (text.len < len || memcmp(text.ptr, mark, len) != 0)
+        return text;
+    return (struct slice){ text.ptr + len, text.len - len };
+}
+
 struct yaml *yaml_read(const char *file, struct slice text, struct report *report)
 {
     /* Nodes with their name and text, which an escape such as \L makes half as long again, and what
@@ -322,7 +333,7 @@ struct yaml *yaml_read(const char *file, struct slice text, struct report *repor
     const size_t ceiling = 2 * (YAML_NODES_MAX * (sizeof(struct yaml_node) + 64) +
                                 2 * (size_t)YAML_BYTES_MAX + (size_t)YAML_EXPANDED_MAX);
     struct yaml *doc = xcalloc(1, sizeof(*doc));
-    struct reader r = { .doc = doc, .report = report, .file = file, .text = text };
+    struct reader r = { .doc = doc, .report = report, .file = file, .text = without_mark(text) };
 
     doc->arena = arena_new(ceiling);
     if (read_tree(&r))

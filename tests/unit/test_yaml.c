@@ -70,6 +70,28 @@ static void nodes_know_their_places_and_names(void **state)
     yaml_free(doc);
 }
 
+static void a_mark_of_the_byte_order_is_skipped(void **state)
+{
+    char lines[4096];
+    struct yaml *doc = read_text(SLICE_LIT("\xef\xbb\xbf"
+                                           "a: 1\n"),
+                                 lines);
+
+    (void)state;
+    assert_string_equal(lines, "");
+    assert_int_equal(yaml_get(yaml_root(doc), "a")->at.line, 1);
+    assert_int_equal(yaml_get(yaml_root(doc), "a")->at.column, 4);
+    yaml_free(doc);
+    assert_refused(SLICE_LIT("\xef\xbb\xbf"
+                             "a: &x 1\n"),
+                   "t.yaml:1:4: ", "anchors (&)");
+    assert_refused(SLICE_LIT("\xef\xbb\xbf"
+                             "a: \xff\n"),
+                   "t.yaml:1:4: ", "not UTF-8");
+    assert_refused(SLICE_LIT("\xef\xbb\xbf"), "t.yaml: ", "the file is empty");
+    assert_refused(SLICE_LIT("\xef\xbb"), "t.yaml:1:1: ", "not UTF-8");
+}
+
 static void what_is_no_plain_tree_is_refused_with_its_place(void **state)
 {
     (void)state;
@@ -374,6 +396,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nodes_know_their_places_and_names),
+        cmocka_unit_test(a_mark_of_the_byte_order_is_skipped),
         cmocka_unit_test(what_is_no_plain_tree_is_refused_with_its_place),
         cmocka_unit_test(all_of_several_errors_are_reported_in_order),
         cmocka_unit_test(depth_and_size_are_bounded),
