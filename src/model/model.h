@@ -78,7 +78,7 @@ struct model_result {
     int has_usage;             /* false: unknown, and the reservation counts */
     struct usage usage;
     enum answer_finish finish;
-    struct slice text; /* what it said; may be empty beside calls */
+    struct slice text;             /* what it said; may be empty beside calls */
     struct model_tool_call *calls; /* the client's, like every text here: until done returns */
     size_t calls_n;                /* at most MODEL_CALLS_MAX */
     size_t calls_dropped;
