@@ -1,7 +1,7 @@
 // server.test.mjs - the server's life, and the lives of sessions that do not go straight to their
 // end: stops, limits, messages, cancel, pause, retry, poison.
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
+import { linkSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { checkJournal, ofKind } from './lib/journal.mjs';
@@ -97,6 +97,18 @@ test('a second server on the same store is refused', async (t) => {
                       new RegExp(`in use.*pawl.db.lock.*process ${pawl.server.pid}`));
     pawl.write('go', '');
     await completes(pawl, (await create(pawl)).id);
+});
+
+test('a second server is refused by whatever name it comes to the store', async (t) => {
+    const { pawl } = await setUp(t);
+    const listen = '127.0.0.1:1';
+
+    symlinkSync('pawl.db', pawl.path('link.db'));
+    linkSync(pawl.path('pawl.db'), pawl.path('other.db'));
+    await cannotServe(pawl, { listen, store: 'sqlite:link.db' }, /in use/);
+    await cannotServe(pawl, { listen, store: 'sqlite:other.db' }, /in use/);
+    rmSync(pawl.path('pawl.db.lock'));
+    await cannotServe(pawl, { listen, store: 'sqlite:pawl.db' }, /in use/);
 });
 
 test('a folder that cannot be written to, and a file that is no store', async (t) => {
