@@ -282,6 +282,10 @@ static void schemas(void **state)
         assert_bad(&cases[i]);
 }
 
+#define INSTRUCTIONS(text)                                                                         \
+    "models:\n  m: { provider: scripted, replies: [] }\n"                                          \
+    "agents:\n  a: { model: m, instructions: " text " }\n"
+
 static void agents(void **state)
 {
     static const struct bad cases[] = {
@@ -305,9 +309,18 @@ static void agents(void **state)
         { "models:\n  m: { provider: scripted, replies: [] }\n"
           "agents:\n  a: { model: m, instructions: '' }\n",
           "4:32", "agents.a.instructions is empty" },
+        { INSTRUCTIONS("'You serve {{foo}}.'"), "4:32",
+          "agents.a.instructions: '{{foo}}' is no placeholder; only {{context.NAME}} is known" },
+        { INSTRUCTIONS("'{{context.a}} {{ context. }}'"), "4:32", "'{{ context. }}' is no" },
+        { INSTRUCTIONS("'{{}}'"), "4:32", "'{{}}' is no" },
+        { INSTRUCTIONS("'{{context.a}'"), "4:32", "agents.a.instructions has a '{{' without '}}'" },
+        { INSTRUCTIONS("'${PAWL_T_NONE:-{{hunter2}'"), "4:32", "without '}}'" },
+        { INSTRUCTIONS("'${PAWL_T_BRACES}'"), "4:32",
+          "what a variable's value has in {{ }} is no" },
     };
 
     (void)state;
+    assert_int_equal(setenv("PAWL_T_BRACES", "{{hunter2}}", 1), 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_bad(&cases[i]);
 }
