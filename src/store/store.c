@@ -39,6 +39,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
+    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
@@ -146,6 +147,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
+    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
@@ -188,6 +190,7 @@ static void assert_op(const struct store_op *op)
         break;
     case STORE_SCAN: assert_page(op->scan.limit); break;
     case STORE_LOAD:
+    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_ADD:
     case STORE_INBOX_LIST:
