@@ -161,6 +161,19 @@ static void accounts_and_models(void **state)
         assert_bad(&cases[i]);
 }
 
+static void a_script_has_all_its_mistakes_reported(void **state)
+{
+    struct buf report;
+    struct err err;
+
+    (void)state;
+    assert_null(
+        test_load(MODEL "    { provider: scripted, replies: [WRONG, WRONG] }\n", &report, &err));
+    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:5:37: the script is wrong: replies[0]: "));
+    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:5:44: the script is wrong: replies[1]: "));
+    buf_release(&report);
+}
+
 static void scripts_in_files(void **state)
 {
     static const char *const wrong[] = { "wrong.yaml", "wrong.yaml:3:5: the script is wrong: "
@@ -439,6 +452,7 @@ int main(void)
         cmocka_unit_test(keys_and_kinds),
         cmocka_unit_test(server_settings),
         cmocka_unit_test(accounts_and_models),
+        cmocka_unit_test(a_script_has_all_its_mistakes_reported),
         cmocka_unit_test(scripts_in_files),
         cmocka_unit_test(tools),
         cmocka_unit_test(schemas),
