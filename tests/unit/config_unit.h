@@ -35,7 +35,7 @@ static inline const char *known_builtin_name(size_t i)
     return names[i];
 }
 
-static inline enum err_code script_error(struct slice script, struct err *err)
+static inline enum err_code known_script_check(struct slice script, struct err *err)
 {
     CLEANUP(json_cleanup) struct json *root = NULL;
 
@@ -46,23 +46,6 @@ static inline enum err_code script_error(struct slice script, struct err *err)
     if (memmem(script.ptr, script.len, "WRONG", 5))
         return err_set(err, ERR_INVALID, "replies[0]: there is no 'WRONG'");
     return ERR_NONE;
-}
-
-/* A second WRONG is a mistake of the second reply. */
-static inline void known_script_check(struct slice script,
-                                      void (*found)(const struct err *err, void *arg), void *arg)
-{
-    struct err err = { 0 };
-
-    if (script_error(script, &err) == ERR_NONE)
-        return;
-    found(&err, arg);
-    const char *first = memmem(script.ptr, script.len, "WRONG", 5);
-
-    if (!first || !memmem(first + 5, script.len - (size_t)(first - script.ptr) - 5, "WRONG", 5))
-        return;
-    (void)err_set(&err, ERR_INVALID, "replies[1]: there is no 'WRONG'");
-    found(&err, arg);
 }
 
 static const struct config_known test_known = { known_builtin, known_builtin_name,

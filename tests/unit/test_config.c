@@ -54,7 +54,7 @@ static const char full[] =
     "    tools: [refund, now, list]\n"
     "    limits: { steps: 40, tokens: 200000, usd: 0.50, wall: 1h }\n"
     "  other: { model: own, instructions: x, tools: [say] }\n"
-    "  player: { model: play, instructions: '{{ context.a.b }}, {{context.c}} }}' }\n"
+    "  player: { model: play, instructions: x }\n"
     "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_runs: 3, model_calls: "
     "7, "
     "crashes: 2 }\n";

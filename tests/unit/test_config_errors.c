@@ -161,19 +161,6 @@ static void accounts_and_models(void **state)
         assert_bad(&cases[i]);
 }
 
-static void a_script_has_all_its_mistakes_reported(void **state)
-{
-    struct buf report;
-    struct err err;
-
-    (void)state;
-    assert_null(
-        test_load(MODEL "    { provider: scripted, replies: [WRONG, WRONG] }\n", &report, &err));
-    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:5:37: the script is wrong: replies[0]: "));
-    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:5:44: the script is wrong: replies[1]: "));
-    buf_release(&report);
-}
-
 static void scripts_in_files(void **state)
 {
     static const char *const wrong[] = { "wrong.yaml", "wrong.yaml:3:5: the script is wrong: "
@@ -295,10 +282,6 @@ static void schemas(void **state)
         assert_bad(&cases[i]);
 }
 
-#define INSTRUCTIONS(text)                                                                         \
-    "models:\n  m: { provider: scripted, replies: [] }\n"                                          \
-    "agents:\n  a: { model: m, instructions: " text " }\n"
-
 static void agents(void **state)
 {
     static const struct bad cases[] = {
@@ -322,18 +305,9 @@ static void agents(void **state)
         { "models:\n  m: { provider: scripted, replies: [] }\n"
           "agents:\n  a: { model: m, instructions: '' }\n",
           "4:32", "agents.a.instructions is empty" },
-        { INSTRUCTIONS("'You serve {{foo}}.'"), "4:32",
-          "agents.a.instructions: '{{foo}}' is no placeholder; only {{context.NAME}} is known" },
-        { INSTRUCTIONS("'{{context.a}} {{ context. }}'"), "4:32", "'{{ context. }}' is no" },
-        { INSTRUCTIONS("'{{}}'"), "4:32", "'{{}}' is no" },
-        { INSTRUCTIONS("'{{context.a}'"), "4:32", "agents.a.instructions has a '{{' without '}}'" },
-        { INSTRUCTIONS("'${PAWL_T_NONE:-{{hunter2}'"), "4:32", "without '}}'" },
-        { INSTRUCTIONS("'${PAWL_T_BRACES}'"), "4:32",
-          "what a variable's value has in {{ }} is no" },
     };
 
     (void)state;
-    assert_int_equal(setenv("PAWL_T_BRACES", "{{hunter2}}", 1), 0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_bad(&cases[i]);
 }
@@ -452,7 +426,6 @@ int main(void)
         cmocka_unit_test(keys_and_kinds),
         cmocka_unit_test(server_settings),
         cmocka_unit_test(accounts_and_models),
-        cmocka_unit_test(a_script_has_all_its_mistakes_reported),
         cmocka_unit_test(scripts_in_files),
         cmocka_unit_test(tools),
         cmocka_unit_test(schemas),

@@ -379,44 +379,6 @@ static void a_script_that_is_none_says_where(void **state)
     }
 }
 
-static void put_error(const struct err *err, void *arg)
-{
-    buf_putf(arg, "%.40s\n", err->msg);
-}
-
-static void a_script_says_all_that_is_wrong(void **state)
-{
-    CLEANUP(buf_release) struct buf script = { .max = 1 << 20 };
-    CLEANUP(buf_release) struct buf errors = { .max = 1 << 20 };
-    size_t lines = 0;
-
-    (void)state;
-    scripted_check_all(SLICE_LIT(
-                           "{\"x\":1,\"replies\":[{\"cals\":1,\"tixt\":2,\"delay\":200},17,"
-                           "{\"text\":\"\",\"calls\":[{},{\"tool\":\"t\"},"
-                           "{\"tool\":\"u\",\"arguments\":{\"a\":\"{{x}}\",\"b\":[\"{{\"]}}]},"
-                           "{}]}"),
-                       put_error, &errors);
-    assert_string_equal(buf_cstr(&errors), "x: unknown key; known are replies\n"
-                                           "replies[0].cals: unknown key, did you me\n"
-                                           "replies[0].tixt: unknown key, did you me\n"
-                                           "replies[0].delay: must be of kind string\n"
-                                           "replies[1]: must be of kind object, but \n"
-                                           "replies[2].text: must not be empty\n"
-                                           "replies[2].calls[0].tool: must be of kin\n"
-                                           "replies[2].calls[2].arguments.a: {{x}}: \n"
-                                           "replies[2].calls[2].arguments.b[0]: '{{'\n"
-                                           "replies[3]: has neither text nor calls n\n");
-    for (int i = 0; i < 2 * SCRIPT_ERRORS_MAX; i++)
-        buf_puts(&script, i ? ",{}" : "{\"replies\":[{}");
-    buf_puts(&script, "]}");
-    buf_cut(&errors, 0);
-    scripted_check_all(buf_slice(&script), put_error, &errors);
-    for (size_t i = 0; i < errors.len; i++)
-        lines += errors.data[i] == '\n';
-    assert_int_equal(lines, SCRIPT_ERRORS_MAX);
-}
-
 static void a_place_is_cut_but_never_too_long(void **state)
 {
     CLEANUP(buf_release) struct buf script = { .max = 1 << 20 };
@@ -677,7 +639,6 @@ int main(void)
         cmocka_unit_test(every_placeholder_finds_its_text),
         cmocka_unit_test(a_placeholder_that_finds_nothing_says_what_there_is),
         cmocka_unit_test(a_script_that_is_none_says_where),
-        cmocka_unit_test(a_script_says_all_that_is_wrong),
         cmocka_unit_test(a_place_is_cut_but_never_too_long),
         cmocka_unit_test(failures_have_their_kind),
         cmocka_unit_test(what_is_said_of_an_answer_is_in_it),

@@ -11,56 +11,32 @@ struct journal {
     char bodies[EVENTS_MAX][1024];
     size_t n;
     struct session_state state;
-    char revision[SHA256_TEXT_MAX];
     unsigned char blob[SESSION_BLOB_MAX];
 };
-
-#define REVISION_TEXT "{\"v\":1}"
-
-static const struct event_extra *extras_of(const struct journal *journal, enum event_kind kind,
-                                           struct event_extra extras[5])
-{
-    if (kind == EV_CREATED) {
-        extras[0] = (struct event_extra){ "agent", EXTRA_TEXT, SLICE_LIT("a"), 0 };
-        extras[1] = (struct event_extra){ "revision", EXTRA_TEXT, slice_of(journal->revision), 0 };
-        extras[2] = (struct event_extra){ "tenant", EXTRA_TEXT, SLICE_LIT("t"), 0 };
-        extras[3] = (struct event_extra){ "metadata", EXTRA_JSON,
-                                          SLICE_LIT("{\"k\":\"v\",\"l\":\"w\"}"), 0 };
-    }
-    if (kind == EV_CONTEXT_CHANGED)
-        extras[0] = (struct event_extra){ "metadata", EXTRA_JSON, SLICE_LIT("{\"n\":1}"), 0 };
-    return extras;
-}
 
 static void add(struct journal *journal, struct session_event event)
 {
     struct buf body = { .max = 1024 };
     struct session_commands commands;
-    struct event_extra extras[5] = { 0 };
     size_t i = journal->n++;
 
     assert_true(i < EVENTS_MAX);
     event.seq = (uint32_t)i + 1;
     event.at_ms = 1000 + 10 * (int64_t)i;
     assert_int_equal(session_step(&journal->state, &event, &commands), VERDICT_MOVED);
-    event_write(&body, &event, extras_of(journal, event.kind, extras), NULL);
+    event_write(&body, &event, NULL, NULL);
     memcpy(journal->bodies[i], buf_cstr(&body), body.len);
     journal->events[i] = (struct store_event){ .seq = event.seq,
                                                .kind = event.kind,
                                                .at_ms = event.at_ms,
                                                .body = { journal->bodies[i], body.len } };
-    if (event.kind == EV_CREATED || event.kind == EV_MODEL_ANSWERED)
-        journal->events[i].wire = SLICE_LIT("{\"role\":\"r\"},{}");
     buf_release(&body);
 }
 
 /* A session that said one thing. */
 static void make(struct journal *journal)
 {
-    struct sha256 hash = sha256_of(SLICE_LIT(REVISION_TEXT));
-
     *journal = (struct journal){ 0 };
-    (void)sha256_text(journal->revision, &hash);
     add(journal, (struct session_event){ .kind = EV_CREATED });
     add(journal, (struct session_event){ .kind = EV_MODEL_STARTED, .call = 1, .attempt = 1 });
     add(journal, (struct session_event){ .kind = EV_MODEL_ANSWERED,
@@ -73,10 +49,6 @@ static void make(struct journal *journal)
 
     journal->row = (struct store_session){
         .key = 1,
-        .agent = SLICE_LIT("a"),
-        .revision = slice_of(journal->revision),
-        .tenant = SLICE_LIT("t"),
-        .metadata = SLICE_LIT("{ \"l\": \"w\", \"k\": \"v\" }"),
         .status = STATUS_COMPLETED,
         .created_at_ms = 1000,
         .ended_at_ms = 1030,
@@ -162,13 +134,6 @@ static void each_column_is_compared(void **state)
     COLUMN(journal.row.created_at_ms = 1, "created_at is 1");
     COLUMN(journal.row.ended_at_ms = 0, "ended_at is 0");
     COLUMN(journal.row.owner = 3, "owner");
-    COLUMN(journal.row.agent = SLICE_LIT("b"), "agent is another");
-    COLUMN(journal.row.revision = SLICE_LIT("00"), "revision is another");
-    COLUMN(journal.row.tenant = SLICE_LIT(""), "tenant is another");
-    COLUMN(journal.row.parent = SLICE_LIT("ses_1"), "parent is another");
-    COLUMN(journal.row.metadata = SLICE_LIT("{}"), "metadata is another");
-    COLUMN(journal.row.metadata = SLICE_LIT("[]"), "metadata are no JSON object");
-    COLUMN(journal.row.metadata = SLICE_LIT("{"), "metadata are no JSON object");
     COLUMN(journal.row.seq = 5, "ends at event 4, its row at 5");
 #undef COLUMN
 }
@@ -223,77 +188,6 @@ static void a_journal_that_ends_amid_a_tick_is_found(void **state)
     assert_true(found.n >= 1);
 }
 
-static void changed_metadata_count(void **state)
-{
-    struct journal journal;
-
-    (void)state;
-    make(&journal);
-    add(&journal, (struct session_event){ .kind = EV_CONTEXT_CHANGED });
-    journal.row.state.len = session_encode(&journal.state, journal.blob);
-    journal.row.seq = 5;
-    journal.row.context_seq = 5;
-    expect_fault(&journal, 0, "metadata is another");
-    journal.row.metadata = SLICE_LIT("{\"n\":1}");
-    assert_int_equal(check(&journal).n, 0);
-}
-
-static void a_wire_that_is_none_is_found(void **state)
-{
-    struct journal journal;
-
-    (void)state;
-    make(&journal);
-    journal.events[0].wire = (struct slice){ 0 };
-    expect_fault(&journal, 1, "'created' has no wire");
-    make(&journal);
-    journal.events[2].wire = SLICE_LIT("{\"role\":");
-    expect_fault(&journal, 3, "its wire cannot be read");
-}
-
-static void a_revision_is_found_under_its_hash(void **state)
-{
-    struct journal journal;
-    struct found found = { 0 };
-    struct verify verify;
-
-    (void)state;
-    make(&journal);
-    verify_begin(&verify, &journal.row, on_fault, &found);
-    verify_revision(&verify, SLICE_LIT(REVISION_TEXT));
-    assert_int_equal(found.n, 0);
-    verify_revision(&verify, SLICE_LIT("{\"v\":2}"));
-    assert_int_equal(found.n, 1);
-    assert_non_null(strstr(found.text, "stored with another text"));
-    verify_revision(&verify, (struct slice){ 0 });
-    assert_int_equal(found.n, 2);
-    assert_non_null(strstr(found.text, "is not stored"));
-}
-
-/* Beside a server a journal grows while it is read: only what no row ever reaches is a fault. */
-static void events_beyond_the_row_are_found(void **state)
-{
-    struct journal journal;
-    struct found found = { 0 };
-    struct verify verify;
-
-    (void)state;
-    make(&journal);
-    verify_begin(&verify, &journal.row, on_fault, &found);
-    for (size_t i = 0; i < journal.n; i++)
-        verify_event(&verify, &journal.events[i]);
-    assert_int_equal(verify.beyond_seq, 0);
-    journal.events[3].seq = 6;
-    verify_event(&verify, &journal.events[3]);
-    assert_int_equal(verify.beyond_seq, 6);
-    verify_end(&verify);
-    verify_beyond(&verify, 6);
-    assert_int_equal(found.n, 0);
-    verify_beyond(&verify, 5);
-    assert_int_equal(found.n, 1);
-    assert_non_null(strstr(found.text, "has event 6, its row ends at 5"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,10 +196,6 @@ int main(void)
         cmocka_unit_test(a_state_that_is_another_is_found),
         cmocka_unit_test(an_event_that_breaks_the_fold_is_named),
         cmocka_unit_test(a_journal_that_ends_amid_a_tick_is_found),
-        cmocka_unit_test(changed_metadata_count),
-        cmocka_unit_test(a_wire_that_is_none_is_found),
-        cmocka_unit_test(a_revision_is_found_under_its_hash),
-        cmocka_unit_test(events_beyond_the_row_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
