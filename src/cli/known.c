@@ -34,7 +34,7 @@ static enum err_code load(struct config **ret_config, const char *path, struct b
     static const struct config_known known = {
         .builtin = builtin,
         .builtin_name = builtin_name,
-        .script_check = scripted_check_all,
+        .script_check = scripted_check,
     };
 
     return config_load(ret_config, path, &known, report, err);

@@ -2,7 +2,7 @@
  * verify.c - `pawl verify`: every journal folded again, and compared with what is stored.
  *
  * Reads only, beside a running server if there is one: a row is of one moment, and its journal is
- * folded up to that moment. Where it goes on, the row is read again: it must have gone on, too.
+ * read up to that moment. What is written meanwhile is found by the next one.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ struct check {
     struct loop *loop;
     struct store *store;
     struct store_op scan;
-    struct store_op op;  /* about one session, or about the whole store */
+    struct store_op events;
     struct verify *rows; /* of the page */
     char (*ids)[64];
     size_t rows_n;
@@ -32,26 +32,19 @@ struct check {
 };
 
 static void scan_next(struct check *check);
-static void revision_next(struct check *check);
 static void events_next(struct check *check, uint32_t after);
-
-static void print_fault(struct check *check, const char *where, uint32_t seq, struct slice text)
-{
-    CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
-
-    check->faults++;
-    utf8_put_visible(&visible, text, 0);
-    if (seq)
-        (void)printf("%s: event %" PRIu32 ": %s\n", where, seq, buf_cstr(&visible));
-    else
-        (void)printf("%s: %s\n", where, buf_cstr(&visible));
-}
 
 static void on_fault(void *arg, uint32_t seq, const char *text)
 {
     struct check *check = arg;
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
 
-    print_fault(check, check->ids[check->at], seq, slice_of(text));
+    check->faults++;
+    utf8_put_visible(&visible, slice_of(text), 0);
+    if (seq)
+        (void)printf("%s: event %" PRIu32 ": %s\n", check->ids[check->at], seq, buf_cstr(&visible));
+    else
+        (void)printf("%s: %s\n", check->ids[check->at], buf_cstr(&visible));
 }
 
 static void stop(struct check *check, const struct err *err)
@@ -61,82 +54,14 @@ static void stop(struct check *check, const struct err *err)
     loop_stop(check->loop);
 }
 
-/* ---- one session: its revision, its journal, and its row again ---- */
-
-static void this_session(struct check *check)
+static void next_session(struct check *check)
 {
     if (check->at < check->rows_n)
-        revision_next(check);
+        events_next(check, 0);
     else if (check->has_more)
         scan_next(check);
     else
         stop(check, NULL);
-}
-
-static void next_session(struct check *check)
-{
-    check->at++;
-    this_session(check);
-}
-
-static void on_revision(struct store_op *op, void *arg)
-{
-    struct check *check = arg;
-    struct verify *verify = &check->rows[check->at];
-
-    if (op->err.code == ERR_CORRUPT)
-        on_fault(check, 0, op->err.msg);
-    else if (op->err.code == ERR_NOT_FOUND)
-        verify_revision(verify, (struct slice){ 0 });
-    else if (op->err.code == ERR_NONE)
-        verify_revision(verify, op->revision.text);
-    else {
-        stop(check, &op->err);
-        return;
-    }
-    events_next(check, 0);
-}
-
-static void revision_next(struct check *check)
-{
-    struct verify *verify = &check->rows[check->at];
-
-    check->op = (struct store_op){ .kind = STORE_REVISION_GET,
-                                   .revision.hash = slice_of(verify->revision),
-                                   .done = on_revision,
-                                   .arg = check };
-    store_submit(check->store, &check->op);
-}
-
-static void on_row_again(struct store_op *op, void *arg)
-{
-    struct check *check = arg;
-
-    if (op->err.code == ERR_CORRUPT || op->err.code == ERR_NOT_FOUND)
-        on_fault(check, 0, op->err.msg);
-    else if (op->err.code == ERR_NONE)
-        verify_beyond(&check->rows[check->at], op->load.row.seq);
-    else {
-        stop(check, &op->err);
-        return;
-    }
-    next_session(check);
-}
-
-static void end_session(struct check *check)
-{
-    struct verify *verify = &check->rows[check->at];
-
-    verify_end(verify);
-    if (verify->beyond_seq == 0) {
-        next_session(check);
-        return;
-    }
-    check->op = (struct store_op){ .kind = STORE_LOAD,
-                                   .load.id = slice_of(check->ids[check->at]),
-                                   .done = on_row_again,
-                                   .arg = check };
-    store_submit(check->store, &check->op);
 }
 
 static void on_events(struct store_op *op, void *arg)
@@ -147,6 +72,7 @@ static void on_events(struct store_op *op, void *arg)
 
     if (op->err.code == ERR_CORRUPT) { /* of this session alone: the others can still be read */
         on_fault(check, 0, op->err.msg);
+        check->at++;
         next_session(check);
         return;
     }
@@ -154,30 +80,32 @@ static void on_events(struct store_op *op, void *arg)
         stop(check, &op->err);
         return;
     }
-    for (size_t i = 0; i < page->events_n; i++) {
+    for (size_t i = 0; i < page->events_n; i++)
         verify_event(verify, &page->events[i]);
-        check->events_n += page->events[i].seq <= verify->row.seq;
-    }
-    /* A busy server may write faster than we read: what is beyond the row is only looked at. */
-    if (page->has_more && page->events_n > 0 && verify->beyond_seq == 0)
+    check->events_n += page->events_n;
+    if (page->has_more && page->events_n > 0) {
         events_next(check, page->events[page->events_n - 1].seq);
-    else
-        end_session(check);
+        return;
+    }
+    verify_end(verify);
+    check->at++;
+    next_session(check);
 }
 
 static void events_next(struct check *check, uint32_t after)
 {
-    check->op = (struct store_op){ .kind = STORE_EVENTS,
-                                   .events = { .session = check->rows[check->at].row.key,
-                                               .after = after,
-                                               .limit = STORE_PAGE_MAX,
-                                               .what = STORE_EVENTS_ALL },
-                                   .done = on_events,
-                                   .arg = check };
-    store_submit(check->store, &check->op);
-}
+    const struct store_session *row = &check->rows[check->at].row;
 
-/* ---- the whole store ---- */
+    check->events = (struct store_op){ .kind = STORE_EVENTS,
+                                       .events = { .session = row->key,
+                                                   .after = after,
+                                                   .until = row->seq,
+                                                   .limit = STORE_PAGE_MAX,
+                                                   .what = STORE_EVENTS_BODIES },
+                                       .done = on_events,
+                                       .arg = check };
+    store_submit(check->store, &check->events);
+}
 
 static void on_scanned(struct store_op *op, void *arg)
 {
@@ -199,7 +127,7 @@ static void on_scanned(struct store_op *op, void *arg)
     }
     check->at = 0;
     check->sessions += check->rows_n;
-    this_session(check);
+    next_session(check);
 }
 
 static void scan_next(struct check *check)
@@ -211,25 +139,6 @@ static void scan_next(struct check *check)
         .arg = check
     };
     store_submit(check->store, &check->scan);
-}
-
-static void on_checked(struct store_op *op, void *arg)
-{
-    struct check *check = arg;
-
-    if (op->err.code) {
-        stop(check, &op->err);
-        return;
-    }
-    for (size_t i = 0; i < op->check.faults_n; i++)
-        print_fault(check, "store", 0, op->check.faults[i]);
-    scan_next(check);
-}
-
-static void check_store(struct check *check)
-{
-    check->op = (struct store_op){ .kind = STORE_CHECK, .done = on_checked, .arg = check };
-    store_submit(check->store, &check->op);
 }
 
 static int report(const struct check *check)
@@ -263,7 +172,7 @@ static int verify_store(const char *url)
     }
     check.rows = xcalloc(SCAN_LIMIT, sizeof(check.rows[0]));
     check.ids = xcalloc(SCAN_LIMIT, sizeof(check.ids[0]));
-    check_store(&check);
+    scan_next(&check);
     loop_run(check.loop);
     store_close(check.store);
     loop_free(check.loop);

@@ -69,55 +69,6 @@ static void agent_limits(struct build *build, struct config_agent *agent, struct
                      yaml_path(usd).text, agent->model->name);
 }
 
-/* Is it what a session's context fills in? The engine reads it the same way: engine/revision.h. */
-static int is_of_context(struct slice name)
-{
-    static const char prefix[] = "context.";
-    const size_t prefix_len = sizeof(prefix) - 1;
-
-    while (name.len > 0 && name.ptr[0] == ' ')
-        name = (struct slice){ name.ptr + 1, name.len - 1 };
-    while (name.len > 0 && name.ptr[name.len - 1] == ' ')
-        name.len--;
-    return name.len > prefix_len && memcmp(name.ptr, prefix, prefix_len) == 0;
-}
-
-static void refuse_placeholder(struct build *build, const struct yaml_node *node,
-                               struct slice placeholder)
-{
-    /* One that the environment brought in is not shown. */
-    int is_written =
-        memmem(node->written.ptr, node->written.len, placeholder.ptr, placeholder.len) != NULL;
-
-    report_error(build->report, node->at,
-                 "%s: %s is no placeholder; only {{context.NAME}} is known, which the session's "
-                 "context fills in",
-                 yaml_path(node).text,
-                 is_written ? quote(placeholder).text : "what a variable's value has in {{ }}");
-}
-
-static void check_placeholders(struct build *build, const struct yaml_node *node)
-{
-    struct slice rest = node->text;
-    const char *open;
-
-    while (rest.len > 0 && (open = memmem(rest.ptr, rest.len, "{{", 2))) {
-        size_t left = rest.len - (size_t)(open - rest.ptr);
-        const char *close = memmem(open + 2, left - 2, "}}", 2);
-
-        if (!close) {
-            report_error(build->report, node->at, "%s has a '{{' without '}}'",
-                         yaml_path(node).text);
-            return;
-        }
-        struct slice whole = { open, (size_t)(close - open) + 2 };
-
-        if (!is_of_context((struct slice){ open + 2, whole.len - 4 }))
-            refuse_placeholder(build, node, whole);
-        rest = (struct slice){ close + 2, left - whole.len };
-    }
-}
-
 static void agent_instructions(struct build *build, struct config_agent *agent,
                                const struct yaml_node *node)
 {
@@ -128,7 +79,6 @@ static void agent_instructions(struct build *build, struct config_agent *agent,
     if (node->text.len > max)
         report_error(build->report, node->at, "%s has %zu bytes; limits.instructions allows %zu",
                      yaml_path(node).text, node->text.len, max);
-    check_placeholders(build, node);
     agent->instructions = build_text(build, node->text);
 }
 

@@ -116,29 +116,12 @@ static struct price build_price(struct fields fields)
     return price;
 }
 
-struct script_report {
-    struct report *report;
-    const struct yaml_node *script;
-    size_t errors;
-};
-
-static void report_script(const struct err *err, void *arg)
-{
-    struct script_report *to = arg;
-    const struct yaml_node *wrong = yaml_follow(to->script, err->msg);
-
-    to->errors++;
-    report_error(to->report,
-                 yaml_where(wrong != to->script ? wrong : yaml_follow(to->script, "replies")),
-                 "the script is wrong: %s", err->msg);
-}
-
 /* Takes over the JSON of `script`, a mapping with `replies`, checked by those who know scripts. */
 static const char *check_script(struct build *build, struct buf *json,
                                 const struct yaml_node *script)
 {
     const struct yaml_node *whole = yaml_follow(script, "replies");
-    struct script_report to = { .report = build->report, .script = script };
+    struct err err = { 0 };
 
     if (json->len > SCRIPTS_BYTES_MAX - build->script_bytes) {
         report_error(build->report, yaml_where(whole),
@@ -147,8 +130,14 @@ static const char *check_script(struct build *build, struct buf *json,
         return NULL;
     }
     build->script_bytes += json->len;
-    build->known->script_check(buf_slice(json), report_script, &to);
-    return to.errors == 0 ? build_own(build, json) : NULL;
+    if (build->known->script_check(buf_slice(json), &err)) {
+        const struct yaml_node *wrong = yaml_follow(script, err.msg);
+
+        report_error(build->report, yaml_where(wrong != script ? wrong : whole),
+                     "the script is wrong: %s", err.msg);
+        return NULL;
+    }
+    return build_own(build, json);
 }
 
 static const char *script_inline(struct build *build, const struct yaml_node *replies)

@@ -111,9 +111,7 @@ struct config_known {
     int (*builtin)(struct slice name, const char **ret_description, const char **ret_parameters);
     /* Nearest builtin names for a suggestion: by index, NULL at the end. */
     const char *(*builtin_name)(size_t i);
-    /* Tells of each mistake in a script: "replies[2].cals: unknown key". */
-    void (*script_check)(struct slice script_json, void (*found)(const struct err *err, void *arg),
-                         void *arg);
+    enum err_code (*script_check)(struct slice script_json, struct err *err);
 };
 
 /*

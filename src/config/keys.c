@@ -323,9 +323,7 @@ static const struct key keys[] = {
       .is_required = 1,
       .min = "1B",
       .max = "4MiB",
-      .about = "What it is told to be and to do; at most `limits.instructions`. `{{context.NAME}}` "
-               "in it is filled in from the `context` that a session is started with; "
-               "`{{context.a.b}}` goes into objects." },
+      .about = "What it is told to be and to do; at most `limits.instructions`." },
     { .section = SECTION_AGENT,
       .name = "tools",
       .type = VALUE_TEXTS,

@@ -14,9 +14,8 @@
  * An answer: content may be a string, null, or parts, of which the text ones are joined; a refusal
  * stands for a missing text. Tool call ids that are missing, overlong or doubled are replaced by
  * ones made of the answer's hash, so the same body gives the same ids. Arguments that are missing
- * or empty become {}; an object becomes its JSON text; else they are kept as written. A call of a
- * function without a name is named "(no name)", which no tool is. \u0000 and lone surrogates, which
- * no text can hold, become U+FFFD. Usage that is negative, beyond 10^12 or no number is unknown
+ * or empty become {}; an object becomes its JSON text; else they are kept as written. A call
+ * without a name is dropped. Usage that is negative, beyond 10^12 or no number is unknown
  * (has_usage 0); cached tokens are clamped to the input. An answer without text and calls is
  * MODEL_BAD_ANSWER, unless the provider says that it was cut or withheld; then its text is empty,
  * and in the wire "(no answer)", since some servers refuse a history with an empty message.

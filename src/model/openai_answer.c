@@ -1,12 +1,9 @@
 /* openai_answer.c - what the model said, out of a chat completion. */
 #include "model/openai_answer.h"
 
-#include <stdlib.h>
-
 #include "base/hash.h"
 #include "model/openai_error.h"
 #include "model/openai_format.h"
-#include "model/openai_mend.h"
 
 enum {
     CALL_ID_BYTES_MAX = 128,
@@ -111,19 +108,13 @@ static void read_text(struct reading *r)
 
 /* ---- tool calls ---- */
 
-/*
- * { NULL, 0 }: no call of a function. One whose name is missing gets a name that no tool can have:
- * so it is refused, and the model is told.
- */
 static struct slice name_of_call(const struct json *call)
 {
-    const struct json *function = json_get(call, "function");
     struct slice type = json_str(json_get(call, "type"));
-    struct slice name = json_str(json_get(function, "name"));
 
-    if (json_kind(function) != JSON_KIND_OBJECT || (type.len > 0 && !slice_is(type, "function")))
+    if (type.len > 0 && !slice_is(type, "function"))
         return (struct slice){ NULL, 0 };
-    return name.len > 0 ? name : SLICE_LIT("(no name)");
+    return json_str(json_get(json_get(call, "function"), "name"));
 }
 
 static struct slice arguments_of_call(struct reading *r, const struct json *call)
@@ -322,23 +313,6 @@ static const char *read_message(struct reading *r)
     return NULL;
 }
 
-/* If the body cannot be read as it is: once more, without the escapes that no text can hold. */
-static enum err_code read_root(struct json **ret_root, struct slice body, struct err *err)
-{
-    struct err ignored = { 0 };
-
-    if (json_read(ret_root, body, OPENAI_ANSWER_BYTES_MAX, err) != ERR_INVALID || body.len == 0)
-        return err->code;
-    char *copy = xrealloc(NULL, body.len);
-
-    memcpy(copy, body.ptr, body.len);
-    if (openai_mend(copy, body.len) > 0 &&
-        json_read(ret_root, (struct slice){ copy, body.len }, body.len, &ignored) == ERR_NONE)
-        *err = (struct err){ 0 };
-    free(copy);
-    return err->code;
-}
-
 void openai_answer_read(struct openai_answer *answer, struct slice body, struct slice key,
                         struct model_result *result)
 {
@@ -346,8 +320,8 @@ void openai_answer_read(struct openai_answer *answer, struct slice body, struct 
     struct err err = { 0 };
 
     ASSERT(!answer->root && result->calls_n == 0);
-    if (read_root(&answer->root, body, &err)) {
-        openai_error_bad_answer(result, err.msg, 0, body, key);
+    if (json_read(&answer->root, body, OPENAI_ANSWER_BYTES_MAX, &err)) {
+        openai_error_bad_answer(result, err.msg, body, key);
         return;
     }
     const struct json *error = json_get(answer->root, "error");
@@ -361,12 +335,11 @@ void openai_answer_read(struct openai_answer *answer, struct slice body, struct 
     r.seed = hash_stable(body);
     read_usage(json_get(answer->root, "usage"), result);
     const char *why = find_message(&r);
-    int is_completion = !why;
 
-    if (is_completion)
+    if (!why)
         why = read_message(&r);
     if (why)
-        openai_error_bad_answer(result, why, is_completion, body, key);
+        openai_error_bad_answer(result, why, body, key);
 }
 
 void openai_answer_release(struct openai_answer *answer)

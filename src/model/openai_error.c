@@ -180,17 +180,15 @@ void openai_error_in_answer(struct model_result *result, const struct json *erro
     set_message(result, &text);
 }
 
-void openai_error_bad_answer(struct model_result *result, const char *why, int is_completion,
-                             struct slice body, struct slice key)
+void openai_error_bad_answer(struct model_result *result, const char *why, struct slice body,
+                             struct slice key)
 {
     CLEANUP(buf_release) struct buf text = { .max = 4096 };
 
     result->error = MODEL_BAD_ANSWER;
     buf_putf(&text, "openai answered %d with ", result->http_status);
     put_beginning(&text, body, key);
-    buf_putf(&text, ": %.100s; %s", why,
-             is_completion ? "the fault is the model's; it may pass"
-                           : model_error_advice(result->error));
+    buf_putf(&text, ": %.100s; %s", why, model_error_advice(result->error));
     set_message(result, &text);
 }
 

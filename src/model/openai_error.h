@@ -36,12 +36,9 @@ void openai_error_in_answer(struct model_result *result, const struct json *erro
 /* The same from a call that ended without a response. */
 void openai_error_of_call(struct model_result *result, const struct err *err, struct slice key);
 
-/*
- * Sets error MODEL_BAD_ANSWER and its message: `why`, and how the body begins. Is it a completion
- * at all? If not, the address may be wrong.
- */
-void openai_error_bad_answer(struct model_result *result, const char *why, int is_completion,
-                             struct slice body, struct slice key);
+/* Sets error MODEL_BAD_ANSWER and its message: `why`, and how the body begins. */
+void openai_error_bad_answer(struct model_result *result, const char *why, struct slice body,
+                             struct slice key);
 
 /* When the response asks to be asked again, from now, in [0, OPENAI_RETRY_AFTER_MAX_MS]. */
 int64_t openai_retry_after_ms(const struct openai_hints *hints, int status, int64_t now_wall_ms);

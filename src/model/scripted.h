@@ -34,11 +34,4 @@ struct model_client *scripted_client(struct scripted *scripted);
  */
 enum err_code scripted_check(struct slice script, struct err *err) MUST_CHECK;
 
-enum { SCRIPT_ERRORS_MAX = 20 };
-
-typedef void script_error_fn(const struct err *err, void *arg);
-
-/* The same for people who want to mend it: tells of every mistake, the first ones of many. */
-void scripted_check_all(struct slice script, script_error_fn *found, void *arg);
-
 #endif

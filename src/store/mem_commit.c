@@ -277,7 +277,6 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:

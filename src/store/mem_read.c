@@ -333,7 +333,6 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_EVENTS: events(m, &op->events); break;
     case STORE_LIST: list(m, &op->list); break;
     case STORE_SCAN: scan(m, &op->scan); break;
-    case STORE_CHECK: op->check.faults_n = 0; break; /* there is no file to be damaged */
     case STORE_KEY: key(m, op); break;
     case STORE_INBOX_LIST: inbox_list(m, op); break;
     case STORE_REVISION_GET: revision_get(m, op); break;

@@ -3,8 +3,9 @@
  *
  *   loop thread   submits, and completes what comes back
  *   writer        one; takes all writes that have gathered while its last commit was on its way
- *   readers       two: one leaves lists and checks alone, so that a search through a million
- * sessions never holds up a session that only wants its journal checkpointer  sqlite_checkpoint.c
+ *   readers       two: one leaves lists alone, so that a search through a million sessions never
+ *                 holds up a session that only wants its journal
+ *   checkpointer  sqlite_checkpoint.c
  *
  * Operations change hands under one lock: an op belongs to the queue, then to the thread that took
  * it, then to the done queue. Writes are carried out and completed in the order of submission.
@@ -242,11 +243,6 @@ static void *run_reader(void *arg)
 
 /* ---- the loop's side ---- */
 
-static int takes_long(const struct store_op *op)
-{
-    return op->kind == STORE_LIST || op->kind == STORE_CHECK;
-}
-
 static void sqlite_submit(struct store *store, struct store_op *op)
 {
     struct sqlite_store *s = sqlite_of(store);
@@ -257,7 +253,7 @@ static void sqlite_submit(struct store *store, struct store_op *op)
         queue_push(&s->writes, op);
         (void)pthread_cond_signal(&s->has_write);
     } else {
-        queue_push(takes_long(op) ? &s->lists : &s->reads, op);
+        queue_push(op->kind == STORE_LIST ? &s->lists : &s->reads, op);
         (void)pthread_cond_broadcast(&s->has_read); /* whom it wakes may not take lists */
     }
     (void)pthread_mutex_unlock(&s->lock);

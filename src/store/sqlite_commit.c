@@ -546,7 +546,6 @@ static enum progress carry_out(struct sqlite_writer *w, const struct store_op *o
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
-#include "store/sqlite_check.h"
 #include "store/sqlite_list.h"
 
 enum {
@@ -361,7 +360,6 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_INBOX_LIST: return r->st[ST_INBOX];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_LIST:
-    case STORE_CHECK:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
@@ -383,7 +381,6 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_INBOX_LIST: read_inbox(rows, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
     case STORE_LIST:
-    case STORE_CHECK:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
@@ -401,10 +398,6 @@ void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
     op->backend_slot = rows.arena;
     if (op->kind == STORE_LIST) {
         run_list(r, &rows, &op->list);
-        return;
-    }
-    if (op->kind == STORE_CHECK) {
-        sqlite_check(r->db, rows.arena, op);
         return;
     }
     rows.st = statement_of(r, op);

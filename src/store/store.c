@@ -39,7 +39,6 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
@@ -147,7 +146,6 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
@@ -190,7 +188,6 @@ static void assert_op(const struct store_op *op)
         break;
     case STORE_SCAN: assert_page(op->scan.limit); break;
     case STORE_LOAD:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_ADD:
     case STORE_INBOX_LIST:

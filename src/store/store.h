@@ -42,7 +42,6 @@ enum store_op_kind {
     STORE_EVENTS,       /* a stretch of a session's journal */
     STORE_LIST,         /* sessions, newest first, filtered, a page */
     STORE_SCAN,         /* sessions by key: recovery, timers, verify */
-    STORE_CHECK,        /* what is wrong with the database itself: verify */
     STORE_KEY,          /* what a former request with this Idempotency-Key did */
     STORE_INBOX_ADD,    /* something from outside for a session that another worker owns */
     STORE_INBOX_LIST,   /* what waits there for a session */
@@ -61,7 +60,6 @@ enum {
     STORE_PAGE_MAX = 1000,
     STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024,
     STORE_METADATA_FILTERS_MAX = 8,
-    STORE_CHECK_FAULTS_MAX = 100,
 };
 
 /* One entry of a journal. */
@@ -200,17 +198,6 @@ struct store_scan {
     int has_more;
 };
 
-/*
- * Damage that no session's journal shows: pages and rows that the database finds broken, tables or
- * indexes that are missing or not those of the schema, rows that belong to no session. Each a
- * sentence, STORE_CHECK_FAULTS_MAX of each kind at most; what the database cannot read any further
- * is one of them. Reads the whole store.
- */
-struct store_check {
-    const struct slice *faults; /* out */
-    size_t faults_n;
-};
-
 struct store_inbox_row {
     int64_t id;
     struct slice kind; /* "message", "cancel", ... */
@@ -226,7 +213,6 @@ struct store_op {
         struct store_events events;
         struct store_list list;
         struct store_scan scan;
-        struct store_check check;
         struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
         struct {
             int64_t session;                      /* ADD: ERR_NOT_FOUND if there is none */

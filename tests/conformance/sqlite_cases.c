@@ -415,59 +415,6 @@ static void a_start_in_another_process_fences_this_one(void **state)
     help_free(other);
 }
 
-/* ---- damage that no journal shows ---- */
-
-static struct store_check checked(struct help *h)
-{
-    struct store_op op = { .kind = STORE_CHECK };
-
-    assert_int_equal(help_run(h, &op), ERR_NONE);
-    return op.check;
-}
-
-static void one_fault(struct help *h, const char *damage, const char *text, const char *repair)
-{
-    by_hand(h, damage);
-    struct store_check check = checked(h);
-
-    if (check.faults_n != 1 || !strstr(check.faults[0].ptr, text))
-        fail_msg("after \"%s\": %zu faults, the first \"%s\"", damage, check.faults_n,
-                 check.faults_n ? check.faults[0].ptr : "");
-    by_hand(h, repair);
-    assert_int_equal(checked(h).faults_n, 0);
-}
-
-static void a_check_finds_what_no_journal_shows(void **state)
-{
-    struct help *h = *state;
-
-    help_open(h, STORE_OPEN_READ_WRITE);
-    (void)help_session(h, "a");
-    assert_int_equal(checked(h).faults_n, 0);
-    by_hand(h, "CREATE INDEX my_own ON event (at_ms)"); /* a person's: no fault */
-    one_fault(h, "DROP INDEX event_session_seq", "the index event_session_seq is missing",
-              "CREATE UNIQUE INDEX event_session_seq ON event (session, seq)");
-    one_fault(
-        h, "DROP INDEX event_session_seq; CREATE INDEX event_session_seq ON event (session, seq)",
-        "the index event_session_seq is not the one",
-        "DROP INDEX event_session_seq;"
-        "CREATE UNIQUE INDEX event_session_seq ON event (session, seq)");
-    one_fault(h, "INSERT INTO event VALUES (99, 1, 0, 'created', NULL, '{}')",
-              "events of a session that does not exist: key 99",
-              "DELETE FROM event WHERE session = 99");
-    one_fault(h, "INSERT INTO inbox VALUES (7, 98, 'message', '{}', 0)",
-              "inbox rows of a session that does not exist: key 98",
-              "DELETE FROM inbox WHERE session = 98");
-    one_fault(h,
-              "PRAGMA ignore_check_constraints = 1; PRAGMA writable_schema = 1;"
-              "UPDATE sqlite_schema SET sql = replace(sql, 'wire TEXT,', 'wire TEXT NOT NULL,')"
-              " WHERE name = 'event'",
-              "the table event is not the one",
-              "PRAGMA writable_schema = 1;"
-              "UPDATE sqlite_schema SET sql = replace(sql, 'wire TEXT NOT NULL,', 'wire TEXT,')"
-              " WHERE name = 'event'");
-}
-
 /* ---- what fails alone ---- */
 
 enum { CROWD = 40 };
@@ -769,7 +716,6 @@ int main(void)
         CASE(a_write_to_what_is_only_read_is_a_bug),
         CASE(two_writers_keep_their_versions_apart),
         CASE(a_start_in_another_process_fences_this_one),
-        CASE(a_check_finds_what_no_journal_shows),
         CASE(what_contradicts_the_file_fails_alone),
         CASE(a_row_that_cannot_be_is_corrupt),
         CASE(a_damaged_page_is_corrupt_and_not_a_crash),

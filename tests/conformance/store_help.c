@@ -164,15 +164,6 @@ static void keep_inbox(struct arena *arena, struct store_op *op)
     op->inbox.rows = rows;
 }
 
-static void keep_faults(struct arena *arena, struct store_check *op)
-{
-    struct slice *faults = keep_array(arena, op->faults, op->faults_n, sizeof(struct slice));
-
-    for (size_t i = 0; i < op->faults_n; i++)
-        keep(arena, &faults[i]);
-    op->faults = faults;
-}
-
 void help_keep(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -187,7 +178,6 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_EVENTS:
     case STORE_LIST:
     case STORE_SCAN:
-    case STORE_CHECK:
     case STORE_KEY:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
@@ -201,8 +191,6 @@ void help_keep(struct arena *arena, struct store_op *op)
             keep_list(arena, &op->list);
         if (op->kind == STORE_SCAN)
             keep_scan(arena, &op->scan);
-        if (op->kind == STORE_CHECK)
-            keep_faults(arena, &op->check);
         if (op->kind == STORE_INBOX_LIST)
             keep_inbox(arena, op);
         if (op->kind == STORE_KEY) {

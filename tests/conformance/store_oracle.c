@@ -134,7 +134,6 @@ static void same_results(const struct store_op *a, const struct store_op *b)
     case STORE_EVENTS: same_events(&a->events, &b->events); break;
     case STORE_LIST: same_list(&a->list, &b->list); break;
     case STORE_SCAN: same_scan(&a->scan, &b->scan); break;
-    case STORE_CHECK: same(a->check.faults_n == b->check.faults_n, "faults"); break;
     case STORE_KEY:
         same(slice_equal(a->key.body_hash, b->key.body_hash) &&
                  slice_equal(a->key.response, b->key.response) && a->key.at_ms == b->key.at_ms,

@@ -1,13 +1,10 @@
 /* fuzz_openai_answer.c - whatever a provider answers, what is made of it can be used. */
 #include "fuzz/fuzz.h"
 
-#include <stdlib.h>
-
 #include "base/json.h"
 #include "base/utf8.h"
 #include "model/openai_answer.h"
 #include "model/openai_error.h"
-#include "model/openai_mend.h"
 
 static struct slice secret(void)
 {
@@ -83,22 +80,6 @@ static void check_as_error(struct slice body)
     }
 }
 
-/* What could be read is left as it is, and what is mended needs it no second time. */
-static void check_mend(struct slice body)
-{
-    CLEANUP(json_cleanup) struct json *root = NULL;
-    struct err err = { 0 };
-    char *copy = xrealloc(NULL, body.len + 1);
-
-    memcpy(copy, body.len > 0 ? body.ptr : "", body.len);
-    size_t mended = openai_mend(copy, body.len);
-
-    ASSERT(mended == 0 || json_read(&root, body, SIZE_MAX / 2, &err) != ERR_NONE);
-    ASSERT((mended > 0) == (memcmp(copy, body.len > 0 ? body.ptr : "", body.len) != 0));
-    ASSERT(openai_mend(copy, body.len) == 0);
-    free(copy);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct openai_answer answer = { 0 };
@@ -113,6 +94,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_usage(&result);
     openai_answer_release(&answer);
     check_as_error(body);
-    check_mend(body);
     return 0;
 }

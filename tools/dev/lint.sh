@@ -3,7 +3,7 @@
 lint_checks=(format clang_tidy cppcheck tidy tidy_selftest)
 
 sources() { # PATTERN
-    find src tests bench -name "$1" | sort
+    find src tests bench -name node_modules -prune -o -name "$1" -print | sort
 }
 
 check_format() {

@@ -25,10 +25,14 @@ packages_test=(
     clang-format-14
     clang-tidy-14
     cppcheck
+    json-schema-test-suite
     libclang-rt-14-dev
     libcmocka-dev
     nodejs
 )
+
+# Some builds of Node bring npm along; Debian's is a package of its own, and the two exclude each other.
+command -v npm >/dev/null || packages_test+=(npm)
 
 # Those of the arguments that are not installed, one a line.
 packages_missing() {

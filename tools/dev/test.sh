@@ -5,7 +5,7 @@
 # that counts nothing has failed. To add one: write the function and put its name in a list.
 
 parts_beside=(unit asan tsan lint sim mutants) # side by side, as many as there are cores
-parts_alone=(e2e)                  # after those, one at a time: what measures time or kills
+parts_alone=(npm e2e)              # after those, one at a time: what measures time or kills
 
 count() {
     echo "$1 $2 ${3:-0}" >>"$count_file"
@@ -40,20 +40,34 @@ part_tsan() {
         TSAN_OPTIONS=halt_on_error=1 count_meson build-test/tsan --suite threads
 }
 
-# build/pawl as users have it. A file that ends without a word is a failure to the runner, too.
-part_e2e() {
-    local tap=$log_dir/e2e.tap
-    build_in build || return 1
+# Tests in Node, a part's own. A file that ends without a word is a failure to the runner, too.
+count_node() { # PART, FILES...
+    local tap=$log_dir/$1.tap
     rm -f "$tap"
     timeout -k 30 900 node --test --test-concurrency="$jobs" \
         --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter=tap --test-reporter-destination="$tap" tests/e2e/*.test.mjs
+        --test-reporter=tap --test-reporter-destination="$tap" "${@:2}"
     # shellcheck disable=SC2046 # three words
     count $(awk '
         /^# pass / { passed = $3; seen = 1 }
         /^# (fail|cancelled) / { failed += $3 }
         /^# (skipped|todo) / { skipped += $3 }
         END { print passed + 0, failed + !seen, skipped + 0 }' "$tap")
+}
+
+# build/pawl as users have it.
+part_e2e() {
+    build_in build && count_node e2e tests/e2e/*.test.mjs
+}
+
+# What packages from npm say of the same. Those are fetched once for each state of the lock file.
+part_npm() {
+    if [ tests/npm/package-lock.json -nt tests/npm/node_modules/.package-lock.json ]; then
+        (cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund) || return 1
+    fi
+    build_in build-test/gcc -Dstrict=true &&
+        PAWL_SCHEMA_DRIVER=$PWD/build-test/gcc/tests/npm/schema_driver \
+            count_node npm tests/npm/*.test.mjs
 }
 
 part_lint() {
