@@ -11,8 +11,12 @@
 static void fill_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
-            abort();
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        int filler = open("/dev/null", O_RDONLY);
+
+        if (filler != fd)
+            abort(); /* the lowest free one, so it is this one, or there is no /dev/null */
     }
 }
 

@@ -19,6 +19,7 @@ struct server {
     struct launcher *launcher;
     struct loop *loop;
     struct store *store;
+    int guard_fd; /* on the database, locked; never closed: SQLite's own locks would go with it */
     struct http_client *http_client;
     struct openai *openai;
     struct scripted *scripted;

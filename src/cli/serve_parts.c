@@ -143,16 +143,16 @@ static enum err_code start_launcher(struct server *server, struct err *err)
  * The lock file has the name of the store; the store may have two names, and the lock file can be
  * removed. So the database itself is locked, too, for as long as this process lives.
  */
-static enum err_code guard_store(const struct server *server, struct err *err)
+static enum err_code guard_store(struct server *server, struct err *err)
 {
     const char *store = known_store_path(&server->config);
 
     if (!store)
         return ERR_NONE;
-    int fd = open(store, O_RDWR | O_CLOEXEC); /* never closed: SQLite's own locks would go, too */
-    if (fd < 0)
+    server->guard_fd = open(store, O_RDWR | O_CLOEXEC);
+    if (server->guard_fd < 0)
         return err_sys(err, errno, "open the store %s", store);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+    if (flock(server->guard_fd, LOCK_EX | LOCK_NB) != 0)
         return err_set(err, ERR_CONFLICT,
                        "the store is in use: another server works on %s, by this name or another; "
                        "stop it first",
