@@ -68,6 +68,11 @@ function text(made) {
     return Array.from({ length: random.between(0, 8) }, () => random.pick(alphabet)).join('');
 }
 
+// Noise makes one of `\` and `1` now and then. pawl refuses them all, by name (regex.h).
+function hasBackReference(made) {
+    return /(?<!\\)(?:\\\\)*\\[1-9]/.test(made);
+}
+
 function inV8(made) {
     try {
         return new RegExp(made, 'u');
@@ -91,6 +96,10 @@ test(`patterns as V8 understands them (E2E_SEED=${seed})`, () => {
 
         if (!theirs) {
             bothRefuse += isRefused(answers[i]) ? 1 : 0; // else it is one that pawl takes, too
+            continue;
+        }
+        if (hasBackReference(made)) {
+            assert.match(answers[i], /back references are not supported/, `/${made}/u`);
             continue;
         }
         const wanted = texts.map((one) => (theirs.test(one) ? 'y' : 'n')).join('');

@@ -289,7 +289,8 @@ export class Schemas {
         return JSON.stringify(value);
     }
 
-    // The schema with something wrong somewhere in it, perhaps.
+    // The schema with something wrong somewhere in it, perhaps. A list of schemas at `items` is not
+    // wrong: pawl reads what draft 7 means by it in every schema.
     spoilt(schema) {
         const copy = structuredClone(schema);
         let place = copy;
@@ -299,6 +300,9 @@ export class Schemas {
 
             if (typeof place[name] !== 'object' || !place[name] || this.random.chance(0.3)) {
                 place[name] = this.value(1);
+                if (name === 'items' && Array.isArray(place[name])) {
+                    place[name] = 1;
+                }
                 return copy;
             }
             place = place[name];
