@@ -87,6 +87,8 @@ struct model_result {
 };
 
 typedef void model_done_fn(struct model_call *call, void *arg);
+/* A piece of the answer's text as it is written; valid during the call only. */
+typedef void model_delta_fn(struct model_call *call, struct slice text, void *arg);
 
 struct model_call {
     struct slice base_url; /* of the account */
@@ -101,7 +103,13 @@ struct model_call {
     struct slice script; /* scripted: its text (JSON) */
     struct slice user; /* an opaque id of the session, for the provider's abuse reports; or empty */
     model_done_fn *done;
-    void *arg;
+    /*
+     * NULL, or told 0..n times between start and done, on the loop's thread, never from inside
+     * start() or cancel(). A client that gets answers whole need not call it, and an attempt that
+     * fails may have called it: the answer is what done has.
+     */
+    model_delta_fn *on_delta;
+    void *arg; /* of done and on_delta */
     struct model_result result;
     void *client_slot;
 };
