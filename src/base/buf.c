@@ -6,6 +6,15 @@
 
 enum { BUF_CAP_MIN = 64 };
 
+char *slice_dup(struct slice bytes)
+{
+    char *copy = xcalloc(1, bytes.len + 1);
+
+    if (bytes.len > 0)
+        memcpy(copy, bytes.ptr, bytes.len);
+    return copy;
+}
+
 /* Makes room for `more` bytes and the 0 after them; doubles, so that appends stay cheap. */
 static enum err_code reserve(struct buf *buf, size_t more, struct err *err)
 {

@@ -37,6 +37,9 @@ static inline int slice_is(struct slice a, const char *text)
     return slice_equal(a, slice_of(text));
 }
 
+/* A copy with a 0 at its end, never NULL; the caller frees it. */
+char *slice_dup(struct slice bytes);
+
 struct buf {
     char *data;
     size_t len;

@@ -75,15 +75,6 @@ struct call_info *live_call(struct live *live, uint32_t number)
     return info;
 }
 
-static char *copy_of(struct slice text)
-{
-    char *copy = xcalloc(1, text.len + 1);
-
-    if (text.len > 0)
-        memcpy(copy, text.ptr, text.len);
-    return copy;
-}
-
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
                    struct slice arguments)
 {
@@ -92,9 +83,9 @@ void live_add_call(struct live *live, uint32_t number, struct slice id, struct s
     ASSERT(!live_call(live, number)); /* numbers are never given twice */
     *info = (struct call_info){ .next = live->calls,
                                 .number = number,
-                                .id = copy_of(id),
-                                .tool = copy_of(tool),
-                                .arguments = copy_of(arguments) };
+                                .id = slice_dup(id),
+                                .tool = slice_dup(tool),
+                                .arguments = slice_dup(arguments) };
     live->calls = info;
 }
 

@@ -20,19 +20,10 @@ struct load {
     unsigned sources_n;
 };
 
-static char *text_of(struct slice text)
-{
-    char *copy = xcalloc(1, text.len + 1);
-
-    if (text.len > 0)
-        memcpy(copy, text.ptr, text.len);
-    return copy;
-}
-
 static void replace(char **text, struct slice with)
 {
     free(*text);
-    *text = text_of(with);
+    *text = slice_dup(with);
 }
 
 static void load_end(struct load *load)

@@ -187,15 +187,6 @@ static void create_apply(struct live *live, struct tick *tick, struct input *inp
         tick->keyed = input;
 }
 
-static char *copy_of(struct slice text)
-{
-    char *copy = xcalloc(1, text.len + 1);
-
-    if (text.len > 0)
-        memcpy(copy, text.ptr, text.len);
-    return copy;
-}
-
 static void create(struct engine *engine, struct asked *asked)
 {
     struct engine_request *request = asked->request;
@@ -203,11 +194,11 @@ static void create(struct engine *engine, struct asked *asked)
     struct live *live = live_new(engine, &id);
 
     live->revision = TAKE(asked->revision);
-    live->tenant = copy_of(request->idempotency.tenant);
-    live->agent = copy_of(request->agent);
-    live->parent = copy_of((struct slice){ 0 });
-    live->metadata = copy_of(request->metadata.len > 0 ? request->metadata : SLICE_LIT("{}"));
-    live->context = request->context.len > 0 ? copy_of(request->context) : NULL;
+    live->tenant = slice_dup(request->idempotency.tenant);
+    live->agent = slice_dup(request->agent);
+    live->parent = slice_dup((struct slice){ 0 });
+    live->metadata = slice_dup(request->metadata.len > 0 ? request->metadata : SLICE_LIT("{}"));
+    live->context = request->context.len > 0 ? slice_dup(request->context) : NULL;
     live->row = (struct store_session){ .id = id_slice(&live->id),
                                         .tenant = slice_of(live->tenant),
                                         .agent = slice_of(live->agent),

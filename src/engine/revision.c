@@ -91,8 +91,7 @@ enum err_code revision_new(struct revision **ret_revision, struct slice hash, st
 
     revision->refs = 1;
     revision->tools_wire.max = REVISION_BYTES_MAX;
-    revision->hash = xcalloc(1, hash.len + 1);
-    memcpy(revision->hash, hash.ptr, hash.len);
+    revision->hash = slice_dup(hash);
     if (json_read(&revision->root, text, REVISION_BYTES_MAX, err) ||
         read_all(revision, formats, err)) {
         (void)err_wrap(err, "revision %.12s", revision->hash);

@@ -130,16 +130,13 @@ static void set_spec(struct tool_job *job, const struct config_tool *tool)
 static struct tool_job *job_new(struct live *live, const struct call_info *info, uint32_t attempt)
 {
     struct tool_job *job = xcalloc(1, sizeof(*job));
-    struct slice arguments = slice_of(info->arguments);
 
     job->live = live;
     job->next = live->tool_jobs;
     live->tool_jobs = job;
     job->call = info->number;
     job->attempt = attempt;
-    job->arguments = xcalloc(1, arguments.len + 1);
-    if (arguments.len > 0)
-        memcpy(job->arguments, arguments.ptr, arguments.len);
+    job->arguments = slice_dup(slice_of(info->arguments));
     (void)snprintf(job->key, sizeof(job->key), "%s:%u", live->id.text, info->number);
     return job;
 }

@@ -120,6 +120,20 @@ static void slices_compare_by_content(void **state)
     assert_true(slice_is(none, ""));
 }
 
+static void a_copy_outlives_its_slice(void **state)
+{
+    char text[] = "a\0bc";
+    char *copy = slice_dup((struct slice){ text, 3 });
+    char *empty = slice_dup((struct slice){ 0 });
+
+    (void)state;
+    text[0] = 'x';
+    assert_memory_equal(copy, "a\0b\0", 4);
+    assert_string_equal(empty, "");
+    free(copy);
+    free(empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +143,7 @@ int main(void)
         cmocka_unit_test(detach_gives_the_bytes_away),
         cmocka_unit_test(bugs_end_the_process),
         cmocka_unit_test(slices_compare_by_content),
+        cmocka_unit_test(a_copy_outlives_its_slice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
