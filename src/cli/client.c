@@ -240,6 +240,28 @@ enum err_code client_call_patiently(struct client *client, const struct client_r
     }
 }
 
+static int is_lost_answer(enum err_code code, const struct answer *answer)
+{
+    return code == ERR_TIMEOUT || (code == ERR_NONE && answer->status == 503);
+}
+
+enum err_code client_change(struct client *client, const struct client_request *request,
+                            const struct client_patience *patience, struct answer *ret_answer,
+                            struct err *err)
+{
+    struct answer answer = { 0 };
+    enum err_code code = client_call(client, request, &answer, err);
+
+    if (is_lost_answer(code, &answer)) {
+        answer_release(&answer);
+        *err = (struct err){ 0 };
+        return client_call_patiently(client, request, patience, ret_answer, err);
+    }
+    if (!code)
+        *ret_answer = answer;
+    return code;
+}
+
 /* ---- for commands ---- */
 
 int client_fail(const struct client *client, const struct err *err)

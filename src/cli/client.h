@@ -71,6 +71,15 @@ enum err_code client_call_patiently(struct client *client, const struct client_r
                                     const struct client_patience *patience,
                                     struct answer *ret_answer, struct err *err) MUST_CHECK;
 
+/*
+ * The same for a request with an Idempotency-Key, which changes something: what is lost on its way,
+ * or meets a server that is about to go or to come, is looked after with patience. Nobody there at
+ * all is no restart: that is said at once.
+ */
+enum err_code client_change(struct client *client, const struct client_request *request,
+                            const struct client_patience *patience, struct answer *ret_answer,
+                            struct err *err) MUST_CHECK;
+
 /* Waits, with the loop running. ERR_CONFLICT: interrupted. */
 enum err_code client_pause(struct client *client, int64_t ms, struct err *err) MUST_CHECK;
 

@@ -9,14 +9,16 @@
 #include "base/utf8.h"
 
 static const struct command *const commands[] = {
-    &command_init, &command_check,  &command_serve,  &command_run,     &command_ps,
-    &command_show, &command_events, &command_verify, &command_version,
+    &command_init,   &command_check,  &command_serve,  &command_run,     &command_ps,
+    &command_show,   &command_events, &command_send,   &command_cancel,  &command_pause,
+    &command_resume, &command_retry,  &command_verify, &command_version,
 };
 
 static const char exit_codes_text[] =
     "Exit codes:\n"
     "  0    good\n"
-    "  1    the session did not complete, verify found a fault, or there is no such session\n"
+    "  1    the session did not complete, the request was refused, verify found a fault, or there\n"
+    "       is no such session\n"
     "  2    the command line is wrong\n"
     "  3    no server answers\n"
     "  4    pawl.yaml is wrong\n"

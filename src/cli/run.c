@@ -257,26 +257,14 @@ static int put_body(const struct args *args, struct buf *body)
     return status;
 }
 
-static int is_lost_answer(enum err_code code, const struct answer *answer)
-{
-    return code == ERR_TIMEOUT || (code == ERR_NONE && answer->status == 503);
-}
-
 static int create(struct follow *follow, const struct client_request *request,
                   struct answer *ret_answer)
 {
     struct answer answer = { 0 };
     struct err err = { 0 };
     const struct client_patience patience = patience_of(follow);
-    enum err_code code = client_call(&follow->client, request, &answer, &err);
 
-    /* Nobody there at all is no restart: that is said at once. */
-    if (is_lost_answer(code, &answer)) {
-        answer_release(&answer);
-        err = (struct err){ 0 };
-        code = client_call_patiently(&follow->client, request, &patience, &answer, &err);
-    }
-    if (code)
+    if (client_change(&follow->client, request, &patience, &answer, &err))
         return client_fail(&follow->client, &err);
     if (answer.status != 201 || !json_str(json_get(answer.json, "id")).ptr) {
         int status = command_fail(EXIT_FAILED, "%s", answer.problem);
