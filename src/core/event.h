@@ -142,7 +142,8 @@ struct session_event {
             struct spend used;
             enum answer_finish finish;
             uint32_t first_call; /* number of calls[0]; the others follow */
-            uint32_t calls_n;    /* more than SESSION_CALLS_MAX were answered by the engine */
+            uint32_t calls_n;
+            uint32_t unplaced; /* further ones that found no free slot: answered by the engine */
             struct call_decl calls[SESSION_CALLS_MAX];
         } model_answered;
         struct {

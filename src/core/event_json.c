@@ -143,6 +143,7 @@ static void put_model_event(struct buf *body, const struct session_event *event,
         put_name(body, "finish", answer_finish_name(event->model_answered.finish));
         put_spend(body, "used", event->model_answered.used);
         put_calls(body, event, call_extras);
+        put_count(body, "unplaced", event->model_answered.unplaced);
     } else if (event->kind == EV_MODEL_FAILED) {
         put_spend(body, "charged", event->model_failed.charged);
         put_count(body, "retry_at", event->model_failed.retry_at_ms);

@@ -170,6 +170,7 @@ static void read_answer(struct reader *r, const struct json *body, struct sessio
         r->bad = "calls";
         return;
     }
+    event->model_answered.unplaced = read_u32(r, body, "unplaced");
     event->model_answered.calls_n = (uint32_t)json_count(calls);
     for (uint32_t i = 0; i < event->model_answered.calls_n; i++)
         read_decl(r, json_at(calls, i), &event->model_answered.calls[i]);

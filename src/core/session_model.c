@@ -145,6 +145,8 @@ enum verdict on_model_answered(struct step *step)
         return VERDICT_REJECTED;
     settle(step);
     state->crashes = 0;
+    if (n == 0 && event->model_answered.unplaced > 0)
+        return VERDICT_MOVED; /* it wanted calls, and all have their answers: it is asked again */
     if (n == 0) {
         turn_end(step, end_of(event->model_answered.finish));
         return VERDICT_MOVED;

@@ -1,16 +1,16 @@
 /*
  * answer.c - what came of a model call, as events.
  *
- * A tool call that cannot be carried out (no such tool, arguments that are no JSON object) is
- * recorded as refused, and its error answer follows in the same tick. Calls beyond the 32 that a
- * session holds at once get theirs in the same message and are not recorded as calls.
+ * A tool call that cannot be carried out (arguments.h) is recorded as refused, and its error answer
+ * follows in the same tick. Calls beyond the 32 that a session holds at once get theirs in the same
+ * message and are not recorded as calls; if no call of an answer finds a place, the model is asked
+ * again with those answers.
  */
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "engine/arguments.h"
 #include "engine/engine_internal.h"
-
-enum { ARGUMENTS_BYTES_MAX = 16 * 1024 * 1024 };
 
 struct answer {
     struct input input;
@@ -25,69 +25,49 @@ struct answer {
 
 struct declared {
     struct event_extra extras[8];
+    struct slice arguments;
+    struct slice refusal; /* NULL: it is carried out */
     char hash[SHA256_TEXT_MAX];
 };
 
-/* The arguments as canonical JSON, or ERR_INVALID if they are no JSON object. None is {}. */
-static enum err_code arguments_read(struct slice arguments, struct buf *ret_text, struct err *err)
-{
-    CLEANUP(json_cleanup) struct json *root = NULL;
-
-    if (arguments.len == 0)
-        arguments = SLICE_LIT("{}");
-    if (json_read(&root, arguments, ARGUMENTS_BYTES_MAX, err))
-        return ERR_INVALID;
-    if (json_kind(root) != JSON_KIND_OBJECT)
-        return err_set(err, ERR_INVALID, "they are a JSON %s, not an object",
-                       json_kind_name(json_kind(root)));
-    return json_write_canonical(ret_text, root, err);
-}
-
-struct slice answer_refusal(struct tick *tick, uint32_t call)
-{
-    const struct call_info *info = live_call(tick->live, call);
-    const struct revision *revision = tick->live->revision;
-    CLEANUP(buf_release) struct buf text = { .max = ARGUMENTS_BYTES_MAX };
-    CLEANUP(buf_release) struct buf names = { .max = ARGUMENTS_BYTES_MAX };
-    struct err err = { 0 };
-
-    ASSERT(info);
-    if (revision_tool(revision, slice_of(info->tool))) {
-        (void)arguments_read(slice_of(info->arguments), &text, &err);
-        return tick_text(tick, "The arguments are not a JSON object: %s. Send them again.",
-                         err.msg);
-    }
-    for (size_t i = 0; i < revision->tools_n; i++)
-        buf_putf(&names, "%s%.*s", i ? ", " : "", (int)revision->tools[i].name.len,
-                 revision->tools[i].name.ptr);
-    return tick_text(tick, "There is no tool named '%.100s'. The tools are: %.800s.", info->tool,
-                     names.len ? buf_cstr(&names) : "none");
-}
+static const char *const fits[] = {
+    [ARGUMENTS_UNKNOWN] = NULL, [ARGUMENTS_FIT] = "true", [ARGUMENTS_MISFIT] = "false"
+};
 
 static void declare(struct tick *tick, const struct model_tool_call *call, struct call_decl *decl,
                     struct declared *declared)
 {
-    CLEANUP(buf_release) struct buf canonical = { .max = ARGUMENTS_BYTES_MAX };
-    struct err err = { 0 };
-    int is_bad = arguments_read(call->arguments, &canonical, &err) != ERR_NONE;
-    struct slice arguments =
-        is_bad ? call->arguments : arena_slice(tick->arena, buf_slice(&canonical));
-    struct sha256 hash = sha256_of(arguments);
+    struct arguments_check check = arguments_check(tick, call);
+    struct sha256 hash = sha256_of(check.text);
 
-    *decl = (struct call_decl){ .type = CALL_TOOL };
-    decl->is_refused = is_bad || !revision_tool(tick->live->revision, call->name);
+    *decl = (struct call_decl){ .type = CALL_TOOL, .is_refused = check.refusal.ptr != NULL };
+    declared->arguments = check.text;
+    declared->refusal = check.refusal;
     (void)sha256_text(declared->hash, &hash);
     declared->extras[0] =
         (struct event_extra){ .name = "id", .kind = EXTRA_TEXT, .text = call->id };
     declared->extras[1] =
         (struct event_extra){ .name = "tool", .kind = EXTRA_TEXT, .text = call->name };
-    declared->extras[2] = (struct event_extra){ .name = is_bad ? "arguments_text" : "arguments",
-                                                .kind = is_bad ? EXTRA_TEXT : EXTRA_JSON,
-                                                .text = arguments };
+    declared->extras[2] =
+        (struct event_extra){ .name = check.is_object ? "arguments" : "arguments_text",
+                              .kind = check.is_object ? EXTRA_JSON : EXTRA_TEXT,
+                              .text = check.text };
     declared->extras[3] = (struct event_extra){ .name = "arguments_hash",
                                                 .kind = EXTRA_TEXT,
                                                 .text = slice_of(declared->hash) };
-    declared->extras[4] = (struct event_extra){ 0 };
+    declared->extras[4] = (struct event_extra){ .name = "fits",
+                                                .kind = EXTRA_JSON,
+                                                .text = slice_of(fits[check.fit]) };
+    declared->extras[5] = (struct event_extra){ 0 };
+}
+
+struct slice answer_refusal(const struct live *live, uint32_t call)
+{
+    const struct call_info *info = live_call(live, call);
+
+    ASSERT(info);
+    /* It was declared in this tick; a state with such a call is never stored, unless by others. */
+    return slice_of(info->refusal ? info->refusal : "The call cannot be carried out.");
 }
 
 /* From here on the session has these calls. Not before: an answer that nobody waits for has none.
@@ -97,7 +77,7 @@ static void keep_calls(struct live *live, const struct session_event *event,
 {
     for (uint32_t i = 0; i < event->model_answered.calls_n; i++)
         live_add_call(live, event->model_answered.first_call + i, result->calls[i].id,
-                      result->calls[i].name, declared[i].extras[2].text);
+                      result->calls[i].name, declared[i].arguments, declared[i].refusal);
 }
 
 /* ---- the answer ---- */
@@ -122,8 +102,12 @@ static void put_wire(struct tick *tick, const struct model_result *result, size_
                      struct buf *wire)
 {
     struct slice text =
-        tick_text(tick, "Not run: at most %d tool calls at a time. Ask for it again.",
-                  SESSION_CALLS_MAX);
+        taken > 0 ? tick_text(tick, "Not run: at most %d tool calls at a time. Ask for it again.",
+                              SESSION_CALLS_MAX)
+                  : tick_text(tick,
+                              "Not run: %d earlier tool calls of this session have no "
+                              "result yet, and it takes no more until one has.",
+                              SESSION_CALLS_MAX);
 
     buf_put(wire, result->wire);
     for (size_t i = taken; i < result->calls_n; i++)
@@ -183,12 +167,13 @@ static void answered(struct tick *tick, struct answer *answer)
     event.model_answered.finish = result->finish;
     event.model_answered.calls_n = n;
     event.model_answered.first_call = n ? tick->state.last_call + 1 : 0;
+    event.model_answered.unplaced = (uint32_t)(result->calls_n - n);
     for (uint32_t i = 0; i < n; i++) {
         declare(tick, &result->calls[i], &event.model_answered.calls[i], &declared[i]);
         call_extras[i] = declared[i].extras;
     }
     put_wire(tick, result, n, &wire);
-    if (n == 0)
+    if (result->calls_n == 0)
         tick->reason.output = result->text;
     if (tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,

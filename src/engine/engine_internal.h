@@ -73,6 +73,7 @@ struct call_info {
     char *id; /* the provider's */
     char *tool;
     char *arguments; /* JSON text */
+    char *refusal;   /* why it is not carried out; NULL: it is */
 };
 
 struct live {
@@ -115,9 +116,9 @@ void live_pump(struct live *live); /* soon: takes up what has come, or lets the 
 void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
 enum { HISTORY_BYTES_MAX = 256 * 1024 * 1024 };
-struct call_info *live_call(struct live *live, uint32_t number);
+struct call_info *live_call(const struct live *live, uint32_t number);
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
-                   struct slice arguments);
+                   struct slice arguments, struct slice refusal);
 void live_drop_calls(struct live *live); /* of calls that are no longer open */
 
 /* load.c: row, revision, history. Each ends in live_pump(). */
@@ -207,7 +208,7 @@ void permits_changed(struct engine *engine);
 void answer_input(struct live *live, uint32_t call, uint32_t attempt,
                   const struct model_result *result);
 /* Why a call of the model cannot be carried out, in words for the model. */
-struct slice answer_refusal(struct tick *tick, uint32_t call);
+struct slice answer_refusal(const struct live *live, uint32_t call);
 struct slice answers_at_cancel(struct tick *tick);
 /* {"code":…,"message":…} that lives as long as the tick */
 struct slice tick_error(struct tick *tick, const char *code, struct slice message);

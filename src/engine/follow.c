@@ -104,7 +104,7 @@ static void follow_refused(struct tick *tick, const struct session_due *due)
     struct session_event event = { .kind = EV_TOOL_FAILED,
                                    .call = due->call,
                                    .attempt = due->attempt };
-    struct slice message = answer_refusal(tick, due->call);
+    struct slice message = answer_refusal(tick->live, due->call);
     const struct event_extra extras[] = {
         { .name = "error", .kind = EXTRA_JSON, .text = tick_error(tick, "call_refused", message) },
         { 0 },

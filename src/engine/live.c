@@ -66,7 +66,7 @@ void live_pump(struct live *live)
 
 /* ---- tool calls of the last answer ---- */
 
-struct call_info *live_call(struct live *live, uint32_t number)
+struct call_info *live_call(const struct live *live, uint32_t number)
 {
     struct call_info *info = live->calls;
 
@@ -76,7 +76,7 @@ struct call_info *live_call(struct live *live, uint32_t number)
 }
 
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
-                   struct slice arguments)
+                   struct slice arguments, struct slice refusal)
 {
     struct call_info *info = xcalloc(1, sizeof(*info));
 
@@ -85,7 +85,8 @@ void live_add_call(struct live *live, uint32_t number, struct slice id, struct s
                                 .number = number,
                                 .id = slice_dup(id),
                                 .tool = slice_dup(tool),
-                                .arguments = slice_dup(arguments) };
+                                .arguments = slice_dup(arguments),
+                                .refusal = refusal.ptr ? slice_dup(refusal) : NULL };
     live->calls = info;
 }
 
@@ -94,6 +95,7 @@ static void call_info_free(struct call_info *info)
     free(info->id);
     free(info->tool);
     free(info->arguments);
+    free(info->refusal);
     free(info);
 }
 

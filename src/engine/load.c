@@ -104,7 +104,7 @@ static enum err_code take_calls(struct live *live, struct slice body, struct err
         if (json_get(call, "arguments") && json_write(&arguments, json_get(call, "arguments"), err))
             return err->code;
         live_add_call(live, number, json_str(json_get(call, "id")),
-                      json_str(json_get(call, "tool")), buf_slice(&arguments));
+                      json_str(json_get(call, "tool")), buf_slice(&arguments), (struct slice){ 0 });
     }
     return ERR_NONE;
 }

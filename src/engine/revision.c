@@ -23,6 +23,25 @@ static struct session_limits read_limits(const struct json *node)
     };
 }
 
+static enum err_code read_tool(struct revision_tool *tool, const struct json *node, struct err *err)
+{
+    CLEANUP(buf_release) struct buf parameters = { .max = REVISION_BYTES_MAX };
+    struct err defect = { 0 };
+
+    *tool = (struct revision_tool){
+        .name = json_str(json_get(node, "name")),
+        .description = json_str(json_get(node, "description")),
+        .retry = read_retry(node),
+    };
+    if (json_write(&parameters, json_get(node, "parameters"), err))
+        return err_wrap(err, "the parameters of a tool");
+    if (json_schema_new(&tool->schema, json_get(node, "parameters"), NULL, &defect))
+        tool->defect = slice_dup(slice_of(defect.msg));
+    tool->parameters_text = buf_detach(&parameters);
+    tool->parameters = slice_of(tool->parameters_text);
+    return ERR_NONE;
+}
+
 static enum err_code read_tools(struct revision *revision, const struct model_format *format,
                                 struct err *err)
 {
@@ -33,24 +52,15 @@ static enum err_code read_tools(struct revision *revision, const struct model_fo
     revision->tools = xcalloc(n + 1, sizeof(*revision->tools));
     revision->tools_n = n;
     for (size_t i = 0; i < n; i++) {
-        const struct json *tool = json_at(tools, i);
-        struct buf schema = { .max = REVISION_BYTES_MAX };
+        struct revision_tool *tool = &revision->tools[i];
 
-        if (json_write(&schema, json_get(tool, "parameters"), err)) {
-            buf_release(&schema);
+        if (read_tool(tool, json_at(tools, i), err)) {
             free(shown);
-            return err_wrap(err, "the parameters of a tool");
+            return err->code;
         }
-        revision->tools[i] = (struct revision_tool){
-            .name = json_str(json_get(tool, "name")),
-            .description = json_str(json_get(tool, "description")),
-            .retry = read_retry(tool),
-        };
-        revision->tools[i].schema = buf_detach(&schema);
-        revision->tools[i].parameters = slice_of(revision->tools[i].schema);
-        shown[i] = (struct model_tool){ .name = revision->tools[i].name,
-                                        .description = revision->tools[i].description,
-                                        .parameters = revision->tools[i].parameters };
+        shown[i] = (struct model_tool){ .name = tool->name,
+                                        .description = tool->description,
+                                        .parameters = tool->parameters };
     }
     if (n > 0)
         format->put_tools(&revision->tools_wire, shown, n);
@@ -112,8 +122,11 @@ void revision_unref(struct revision *revision)
 {
     if (!revision || --revision->refs > 0)
         return;
-    for (size_t i = 0; i < revision->tools_n; i++)
-        free(revision->tools[i].schema);
+    for (size_t i = 0; i < revision->tools_n; i++) {
+        free(revision->tools[i].parameters_text);
+        free(revision->tools[i].defect);
+        json_schema_free(revision->tools[i].schema);
+    }
     free(revision->tools);
     free(revision->hash);
     json_free(revision->root);

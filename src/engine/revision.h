@@ -7,7 +7,7 @@
 #ifndef ENGINE_REVISION_H
 #define ENGINE_REVISION_H
 
-#include "base/json.h"
+#include "base/json_schema.h"
 #include "config/config.h"
 #include "core/event.h"
 #include "core/retry.h"
@@ -16,8 +16,10 @@
 struct revision_tool {
     struct slice name;
     struct slice description;
-    struct slice parameters; /* JSON Schema text */
-    char *schema;            /* which this holds */
+    struct slice parameters;    /* JSON Schema text */
+    char *parameters_text;      /* which this holds */
+    struct json_schema *schema; /* compiled; NULL: this version cannot, and never runs the tool */
+    char *defect;               /* why not, in words; else NULL */
     struct retry_policy retry;
 };
 

@@ -78,6 +78,7 @@ static void any_model_body(struct random *random, struct session_event *event)
         event->model_answered.used = any_spend(random);
         event->model_answered.finish = (enum answer_finish)gen_below(random, FINISH_COUNT);
         event->model_answered.calls_n = gen_below(random, SESSION_CALLS_MAX + 1);
+        event->model_answered.unplaced = gen_below(random, 2) ? gen_below(random, 1000) : 0;
         if (event->model_answered.calls_n > 0)
             event->model_answered.first_call = 1 + gen_below(random, 1000000);
         for (uint32_t i = 0; i < event->model_answered.calls_n; i++)
@@ -214,8 +215,10 @@ static void likely_answer(struct random *random, const struct session_state *sta
         event->model_answered.finish = FINISH_STOP;
     else
         event->model_answered.finish = (enum answer_finish)gen_below(random, FINISH_COUNT);
-    if (gen_chance(random, 30))
+    if (gen_chance(random, 30)) {
+        event->model_answered.unplaced = gen_chance(random, 20) ? 1 + gen_below(random, 40) : 0;
         return;
+    }
     event->model_answered.first_call = state->last_call + 1;
     event->model_answered.calls_n =
         1 + gen_below(random, gen_chance(random, 90) ? 4 : SESSION_CALLS_MAX);

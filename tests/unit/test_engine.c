@@ -15,7 +15,8 @@ enum { ANSWERS_MAX = 8, OPEN_MAX = 8, TEXT_MAX = 4096 };
 struct said {
     enum model_error error;
     const char *text;
-    const char *tools[4]; /* names; NULL at the end */
+    const char *tools[4];  /* names; NULL at the end */
+    const char *arguments; /* of each; NULL: {} */
 };
 
 struct world {
@@ -84,7 +85,8 @@ static void answer(struct world *w, struct model_call *call)
     for (; n < ARRAY_LEN(ids) && said->tools[n]; n++)
         calls[n] = (struct model_tool_call){ .id = slice_of(ids[n]),
                                              .name = slice_of(said->tools[n]),
-                                             .arguments = SLICE_LIT("{}") };
+                                             .arguments = slice_of(said->arguments ? said->arguments
+                                                                                   : "{}") };
     result->calls = calls;
     result->calls_n = n;
     result->text = slice_of(said->text);
@@ -200,6 +202,14 @@ static void engine_begin(struct world *w)
     assert_true(w->is_started);
 }
 
+static void make_revision(struct world *w)
+{
+    buf_clear(&w->revision_text);
+    revision_make(&w->agent, &w->revision_text, w->revision);
+    w->agent.revision_text = buf_cstr(&w->revision_text);
+    w->agent.revision = w->revision;
+}
+
 static void set_config(struct world *w)
 {
     static const char *const command[] = { "./add", NULL };
@@ -216,7 +226,9 @@ static void set_config(struct world *w)
                                              .retry = retry };
     w->config_tool = (struct config_tool){ .name = "add",
                                            .description = "adds",
-                                           .parameters = "{\"type\":\"object\"}",
+                                           .parameters = "{\"properties\":{\"amount\":{"
+                                                         "\"maximum\":100}},\"type\":"
+                                                         "\"object\"}",
                                            .kind = TOOL_KIND_EXEC,
                                            .command = command,
                                            .timeout_ms = 1000,
@@ -229,9 +241,7 @@ static void set_config(struct world *w)
                                       .tools_n = 1,
                                       .limits = { .steps = 40, .wall_ms = 3600000 } };
     w->revision_text.max = REVISION_BYTES_MAX;
-    revision_make(&w->agent, &w->revision_text, w->revision);
-    w->agent.revision_text = buf_cstr(&w->revision_text);
-    w->agent.revision = w->revision;
+    make_revision(w);
     w->config = (struct config){
         .accounts = &w->account,
         .accounts_n = 1,
@@ -355,6 +365,52 @@ static void two_parallel_tool_calls_and_then_the_answer(void **state)
                                         "{\"role\":\"tool\","));
     assert_int_equal(engine_stats(w->engine).sessions_live, 0);
     assert_int_equal(engine_stats(w->engine).model_calls, 0);
+}
+
+static void arguments_that_do_not_fit_go_back_to_the_model(void **state)
+{
+    static const struct said said[] = {
+        { .tools = { "add", "add" }, .arguments = "{\"amount\":250}" },
+        { .tools = { "add" }, .arguments = "[250]" },
+        { .tools = { "add" }, .arguments = "{\"amount\":25}" },
+        { .text = "done" },
+    };
+    struct world *w = *state;
+
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    create(w);
+    turn(w, NULL);
+    assert_int_equal(w->ended_as, STATUS_COMPLETED);
+    assert_int_equal(w->runs_total, 1);
+    assert_journal(w, "created model_started model_answered tool_failed tool_failed "
+                      "model_started model_answered tool_failed "
+                      "model_started model_answered tool_finished "
+                      "model_started model_answered turn_ended");
+    assert_non_null(strstr(w->asked[1], "The arguments do not fit: /amount: must be at most 100, "
+                                        "is 250. Send them again."));
+    assert_non_null(strstr(w->asked[2], "The arguments are not a JSON object: they are a JSON "
+                                        "array, not an object. Send them again."));
+}
+
+/* Stored by a version that took schemas which this one does not. */
+static void a_tool_whose_schema_is_none_never_runs(void **state)
+{
+    static const struct said said[] = { { .tools = { "add" } }, { .text = "without it, then" } };
+    struct world *w = *state;
+
+    w->config_tool.parameters = "{\"type\":\"object\",\"unevaluatedProperties\":false}";
+    make_revision(w);
+    engine_free(w->engine);
+    engine_begin(w);
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    create(w);
+    turn(w, NULL);
+    assert_int_equal(w->ended_as, STATUS_COMPLETED);
+    assert_int_equal(w->runs_total, 0);
+    assert_non_null(strstr(w->asked[1], "its parameters are no JSON Schema: /unevaluatedProperties "
+                                        "is a keyword that is not supported"));
 }
 
 static void errors_are_tried_again_and_then_said(void **state)
@@ -506,6 +562,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_parallel_tool_calls_and_then_the_answer, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(arguments_that_do_not_fit_go_back_to_the_model, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_tool_whose_schema_is_none_never_runs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(errors_are_tried_again_and_then_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(retries_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unknown_agent_is_refused, set_up, tear_down),

@@ -52,6 +52,7 @@ static void the_largest_body_fits_what_the_header_says(void **state)
     event.model_answered.used = most;
     event.model_answered.finish = FINISH_FILTERED;
     event.model_answered.calls_n = SESSION_CALLS_MAX;
+    event.model_answered.unplaced = UINT32_MAX;
     for (unsigned i = 0; i < SESSION_CALLS_MAX; i++)
         event.model_answered.calls[i] = (struct call_decl){ .type = CALL_QUESTION,
                                                             .is_refused = 1,
@@ -100,11 +101,12 @@ static void each_declared_call_has_its_own_extras(void **state)
         { .name = NULL },
     };
     const struct event_extra *const call_extras[] = { first, NULL };
-    struct session_event event = { .kind = EV_MODEL_ANSWERED,
-                                   .call = 2,
-                                   .attempt = 1,
-                                   .model_answered = {
-                                       .used = { 15, 1500 }, .first_call = 3, .calls_n = 2 } };
+    struct session_event event = {
+        .kind = EV_MODEL_ANSWERED,
+        .call = 2,
+        .attempt = 1,
+        .model_answered = { .used = { 15, 1500 }, .first_call = 3, .calls_n = 2, .unplaced = 5 }
+    };
     struct buf body = { .max = EVENT_BODY_FIXED_MAX };
 
     (void)state;
@@ -116,7 +118,7 @@ static void each_declared_call_has_its_own_extras(void **state)
         "{\"v\":1,\"call\":2,\"attempt\":1,\"finish\":\"stop\","
         "\"used\":{\"tokens\":15,\"usd\":0.0000015,\"nanousd\":1500},"
         "\"first_call\":3,\"calls\":[{\"call\":3,\"type\":\"tool\",\"tool\":\"now\"},"
-        "{\"call\":4,\"type\":\"sleep\",\"due\":99}]}");
+        "{\"call\":4,\"type\":\"sleep\",\"due\":99}],\"unplaced\":5}");
     buf_release(&body);
 }
 

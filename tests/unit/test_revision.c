@@ -48,6 +48,27 @@ static void reads_all_its_members(void **state)
     revision_unref(revision);
 }
 
+static void compiles_what_the_arguments_must_be(void **state)
+{
+    static const char stored[] =
+        "{\"model_name\":\"main\",\"model\":{\"max_output_tokens\":1,\"timeout_ms\":1},"
+        "\"tools\":[{\"name\":\"good\",\"parameters\":{\"required\":[\"a\"]}},"
+        "{\"name\":\"bad\",\"parameters\":{\"required\":1}},{\"name\":\"none\"}]}";
+    struct revision *revision = NULL;
+    struct err err = { 0 };
+
+    (void)state;
+    assert_int_equal(revision_new(&revision, SLICE_LIT("x"), slice_of(stored), formats, &err),
+                     ERR_NONE);
+    assert_non_null(revision_tool(revision, SLICE_LIT("good"))->schema);
+    assert_null(revision_tool(revision, SLICE_LIT("good"))->defect);
+    assert_null(revision_tool(revision, SLICE_LIT("bad"))->schema);
+    assert_non_null(strstr(revision_tool(revision, SLICE_LIT("bad"))->defect, "/required"));
+    assert_null(revision_tool(revision, SLICE_LIT("none"))->schema);
+    assert_non_null(revision_tool(revision, SLICE_LIT("none"))->defect);
+    revision_unref(revision);
+}
+
 static void is_freed_with_its_last_reference(void **state)
 {
     struct revision *revision = read_it();
@@ -106,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_all_its_members),
+        cmocka_unit_test(compiles_what_the_arguments_must_be),
         cmocka_unit_test(is_freed_with_its_last_reference),
         cmocka_unit_test(fills_the_context_in),
         cmocka_unit_test(names_what_the_context_lacks),

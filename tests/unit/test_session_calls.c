@@ -126,6 +126,29 @@ static void an_orphan_keeps_its_slot(void **state)
     assert_int_equal(session_free_slots(&play.state), 0);
 }
 
+/* It wanted to do something: the turn is not over because nothing of it could be taken up. */
+static void an_answer_whose_calls_find_no_slot_asks_again(void **state)
+{
+    struct session_event answer = {
+        .kind = EV_MODEL_ANSWERED, .call = 1, .attempt = 1, .model_answered = { .unplaced = 2 }
+    };
+    struct play play;
+
+    (void)state;
+    play_create(&play, (struct session_limits){ .steps = 2 });
+    play_start_model(&play, free_of_charge);
+    play_moves(&play, answer);
+    assert_int_equal(session_status(&play.state), STATUS_RUNNING);
+    assert_true(session_wants_model(&play.state));
+    assert_int_equal(play.state.model.number, 2);
+    play_start_model(&play, free_of_charge);
+    answer.call = 2;
+    play_moves(&play, answer);
+    assert_false(session_wants_model(&play.state)); /* not for ever: each time is a step */
+    play_end_turn(&play);
+    assert_int_equal(play.state.end, END_STEPS);
+}
+
 static void calls_are_numbered_on_from_the_last_one(void **state)
 {
     struct session_event answer = { .kind = EV_MODEL_ANSWERED,
@@ -710,6 +733,7 @@ int main(void)
         cmocka_unit_test(the_last_of_parallel_answers_asks_the_model_in_any_order),
         cmocka_unit_test(all_slots_can_be_open_and_no_more),
         cmocka_unit_test(an_orphan_keeps_its_slot),
+        cmocka_unit_test(an_answer_whose_calls_find_no_slot_asks_again),
         cmocka_unit_test(calls_are_numbered_on_from_the_last_one),
         cmocka_unit_test(a_refused_call_gets_its_error_at_once),
         cmocka_unit_test(a_failed_attempt_is_tried_again_and_counted),
