@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/ask.h"
+#include "api/stream.h"
 #include "api/waiters.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -31,6 +32,14 @@ void api_on_commit(struct api *api, struct slice session, uint32_t seq)
     waiters_wake(api->waiters, session, seq);
 }
 
+void api_on_delta(struct api *api, struct slice session, uint32_t call, uint32_t attempt,
+                  struct slice text)
+{
+    const struct stream_delta delta = { session, call, attempt, text };
+
+    streams_say_delta(api->waiters, &delta);
+}
+
 /* It is in no list any more. */
 static void ask_release(struct ask *ask)
 {
@@ -39,7 +48,7 @@ static void ask_release(struct ask *ask)
     free(ask);
 }
 
-static void ask_free(struct ask *ask)
+void ask_end(struct ask *ask)
 {
     list_remove(&ask->api->asks, &ask->link);
     ask_release(ask);
@@ -62,7 +71,7 @@ void api_free(struct api *api)
 void ask_reply(struct ask *ask, int status, const struct buf *json, const char *const *extra)
 {
     http_reply(ask->request, status, "application/json", buf_slice(json), extra);
-    ask_free(ask);
+    ask_end(ask);
 }
 
 /* What a client can wait out says how long. */
@@ -74,7 +83,7 @@ static void reply_problem(struct ask *ask, const struct refusal *refusal, const 
 
     problem_put(&body, refusal->status, refusal->code, slice_of(refusal->detail));
     http_reply(ask->request, refusal->status, PROBLEM_TYPE, buf_slice(&body), extra);
-    ask_free(ask);
+    ask_end(ask);
 }
 
 void ask_refuse(struct ask *ask, const struct refusal *refusal)
@@ -151,24 +160,30 @@ static int refuse_number(struct slice value, const char *name, int64_t min, int6
                   (long long)max, quoted_text(text, value));
 }
 
-int ask_query_int(const struct ask *ask, const char *name, int64_t min, int64_t max,
-                  int64_t *ret_value, struct refusal *ret_refusal)
+int ask_read_int(struct slice text, int64_t min, int64_t max, int64_t *ret_value)
 {
-    struct slice text = http_request_query(ask->request, name);
     int64_t value = 0;
 
-    if (!text.ptr)
-        return 0;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] < '0' || text.ptr[i] > '9' ||
             __builtin_mul_overflow(value, (int64_t)10, &value) ||
             __builtin_add_overflow(value, (int64_t)(text.ptr[i] - '0'), &value))
-            return refuse_number(text, name, min, max, ret_refusal);
+            return 0;
     }
     if (text.len == 0 || value < min || value > max)
-        return refuse_number(text, name, min, max, ret_refusal);
+        return 0;
     *ret_value = value;
-    return 0;
+    return 1;
+}
+
+int ask_query_int(const struct ask *ask, const char *name, int64_t min, int64_t max,
+                  int64_t *ret_value, struct refusal *ret_refusal)
+{
+    struct slice text = http_request_query(ask->request, name);
+
+    if (!text.ptr || ask_read_int(text, min, max, ret_value))
+        return 0;
+    return refuse_number(text, name, min, max, ret_refusal);
 }
 
 static int is_known_parameter(const char *name, const char *const *known)

@@ -2,7 +2,8 @@
  * ask.h - one HTTP request on its way through the api. For api/ only.
  *
  * An ask lives from api_on_request() until its answer: each handler ends, at once or in a
- * completion, in exactly one ask_reply(), ask_reply_problem() or ask_refuse(), which frees it.
+ * completion, in exactly one ask_reply(), ask_reply_problem() or ask_refuse(), which frees it. One
+ * that answers with a stream lives as long as that and ends in ask_end().
  * A handler has one store operation or engine request under way at a time.
  */
 #ifndef API_ASK_H
@@ -30,7 +31,8 @@ struct api {
     struct api_deps deps;
     enum api_phase phase;
     struct list asks;        /* all that are open */
-    struct waiters *waiters; /* events_get.c */
+    struct waiters *waiters; /* events_get.c, events_stream.c */
+    size_t streams_n;        /* open ones: at most limits.streams */
 };
 
 /* extra: see http_reply(). */
@@ -38,6 +40,9 @@ void ask_reply(struct ask *ask, int status, const struct buf *json, const char *
 void ask_refuse(struct ask *ask, const struct refusal *refusal);
 void ask_reply_problem(struct ask *ask, int status, const char *code, const char *fmt, ...)
     PRINTF(4, 5);
+
+/* Frees it. For what http_reply() and a stream have answered; the others above do it themselves. */
+void ask_end(struct ask *ask);
 
 /* A failed read of the store: NOT_FOUND is the session's. */
 void ask_store_failed(struct ask *ask, const struct err *err);
@@ -55,5 +60,8 @@ int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done);
  */
 int ask_query_int(const struct ask *ask, const char *name, int64_t min, int64_t max,
                   int64_t *ret_value, struct refusal *ret_refusal);
+
+/* True and *ret_value: text is a whole number, digits only, from min to max. */
+int ask_read_int(struct slice text, int64_t min, int64_t max, int64_t *ret_value);
 
 #endif

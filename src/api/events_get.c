@@ -8,6 +8,7 @@
 
 #include "api/ask.h"
 #include "api/json_event.h"
+#include "api/stream.h"
 #include "api/waiters.h"
 
 enum { EVENTS_LIMIT = 100, WAIT_SECONDS_MAX = 60 };
@@ -114,6 +115,10 @@ void events_get(struct ask *ask)
     int64_t wait_s = 0;
     struct refusal refusal;
 
+    if (stream_is_wanted(ask)) {
+        events_stream(ask);
+        return;
+    }
     if (ask_query_int(ask, "after", 0, UINT32_MAX, &after, &refusal) ||
         ask_query_int(ask, "limit", 1, STORE_PAGE_MAX, &limit, &refusal) ||
         ask_query_int(ask, "wait", 0, WAIT_SECONDS_MAX, &wait_s, &refusal)) {

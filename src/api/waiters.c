@@ -12,6 +12,7 @@ struct waiter {
     uint32_t seq;
     int is_parked;
     waiter_fn *fn;
+    waiter_say_fn *on_say;
     void *arg;
     struct loop_timer timer;
     struct loop_post post;
@@ -81,6 +82,16 @@ uint32_t waiter_seq(const struct waiter *waiter)
     return waiter->seq;
 }
 
+int waiter_is_parked(const struct waiter *waiter)
+{
+    return waiter->is_parked;
+}
+
+void waiter_on_say(struct waiter *waiter, waiter_say_fn *fn)
+{
+    waiter->on_say = fn;
+}
+
 static void call(void *arg)
 {
     struct waiter *waiter = arg;
@@ -109,6 +120,21 @@ void waiters_wake(struct waiters *waiters, struct slice session, uint32_t seq)
         w->seq = seq;
         wake(w);
     }
+}
+
+int waiters_are_listening(const struct waiters *waiters, struct slice session)
+{
+    for (const struct waiter *w = map_get(waiters->firsts, session); w; w = w->next)
+        if (w->on_say)
+            return 1;
+    return 0;
+}
+
+void waiters_say(struct waiters *waiters, struct slice session, struct slice text)
+{
+    for (struct waiter *w = map_get(waiters->firsts, session); w; w = w->next)
+        if (w->on_say)
+            w->on_say(w->arg, text);
 }
 
 void waiters_wake_all(struct waiters *waiters)

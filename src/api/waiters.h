@@ -26,10 +26,18 @@ void waiter_free(struct waiter *waiter); /* NULL-safe */
 /* The last seq committed since waiter_new(), 0 for none. */
 uint32_t waiter_seq(const struct waiter *waiter);
 
+int waiter_is_parked(const struct waiter *waiter);
+
+/* From now on fn gets what is said of the session: what is in no journal. It ends no waiter. */
+typedef void waiter_say_fn(void *arg, struct slice text);
+void waiter_on_say(struct waiter *waiter, waiter_say_fn *fn);
+
 /* Calls fn once: at the next commit, at wall's end, or when all are woken. */
 void waiter_park(struct waiter *waiter, int64_t timeout_ms);
 
 void waiters_wake(struct waiters *waiters, struct slice session, uint32_t seq);
+int waiters_are_listening(const struct waiters *waiters, struct slice session);
+void waiters_say(struct waiters *waiters, struct slice session, struct slice text);
 void waiters_wake_all(struct waiters *waiters);
 
 #endif

@@ -26,6 +26,14 @@ void serve_on_commit(void *arg, struct slice session, uint32_t seq)
     api_on_commit(server->api, session, seq);
 }
 
+void serve_on_delta(void *arg, struct slice session, uint32_t call, uint32_t attempt,
+                    struct slice text)
+{
+    struct server *server = arg;
+
+    api_on_delta(server->api, session, call, attempt, text);
+}
+
 static const char *text_of(char text[256], struct slice slice)
 {
     (void)snprintf(text, 256, "%.*s", (int)slice.len, slice.ptr ? slice.ptr : "");

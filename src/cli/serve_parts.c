@@ -15,7 +15,7 @@
 #include "cli/serve.h"
 
 enum {
-    CONNECTIONS_MAX = 11000, /* 10,000 who wait for events, and others beside them */
+    CONNECTIONS_BESIDE = 1000, /* of requests that are no streams */
     CONNECTIONS_LEAST = 64,
     MODEL_CALLS_LEAST = 16,
     OWN_DESCRIPTORS = 256,   /* of the store, the loop, the log */
@@ -45,6 +45,11 @@ static int64_t at_least(int64_t value, int64_t least)
     return value > least ? value : least;
 }
 
+static int64_t at_most(int64_t value, int64_t most)
+{
+    return value < most ? value : most;
+}
+
 /* What is in flight needs descriptors; what the system does not give cannot be promised. */
 static void fit_limits(struct server *server)
 {
@@ -52,15 +57,21 @@ static void fit_limits(struct server *server)
     int64_t given = raise_descriptors();
     int64_t spare = given - OWN_DESCRIPTORS - (int64_t)limits->tool_runs * RUN_DESCRIPTORS;
     int64_t wanted = limits->model_calls;
+    int64_t streams = limits->streams;
 
     if (wanted > spare / 2)
         limits->model_calls = (uint32_t)at_least(spare / 2, MODEL_CALLS_LEAST);
     spare = at_least(spare - limits->model_calls, CONNECTIONS_LEAST);
-    server->connections_max = (unsigned)(spare < CONNECTIONS_MAX ? spare : CONNECTIONS_MAX);
-    if (limits->model_calls < wanted || server->connections_max < CONNECTIONS_MAX)
+    server->connections_max = (unsigned)at_most(spare, streams + CONNECTIONS_BESIDE);
+    /* Streams never take all connections: who would end one could not be heard. */
+    limits->streams =
+        (uint32_t)at_most(streams, at_least((int64_t)server->connections_max - CONNECTIONS_BESIDE,
+                                            server->connections_max / 2));
+    if (limits->model_calls < wanted || limits->streams < streams)
         log_line(LOG_INFO, "limits are lowered to the descriptors that there are (ulimit -n)",
                  "descriptors", log_int(given), "model_calls", log_int(limits->model_calls),
-                 "connections", log_int(server->connections_max), NULL);
+                 "streams", log_int(limits->streams), "connections",
+                 log_int(server->connections_max), NULL);
 }
 
 /* ---- the launcher ---- */
@@ -185,6 +196,7 @@ static void make_engine(struct server *server)
         .builtin = builtin_runner(server->builtin),
         .name = server->name,
         .on_commit = serve_on_commit,
+        .on_delta = serve_on_delta,
         .on_ended = serve_on_ended,
         .on_fatal = serve_on_fatal,
         .arg = server,

@@ -85,6 +85,7 @@ struct config_limits {
     size_t tool_output_bytes;
     uint32_t tool_runs;   /* commands that run at the same time on this machine */
     uint32_t model_calls; /* calls in flight */
+    uint32_t streams;     /* of events, open */
     uint32_t crashes;     /* in a row, alone: then a session is poison */
 };
 

@@ -404,13 +404,19 @@ static const struct key keys[] = {
       .fallback = "10000",
       .about = "Model calls in flight at the same time; others wait." },
     { .section = SECTION_LIMITS,
+      .name = "streams",
+      .type = VALUE_COUNT,
+      .min = "1",
+      .max = "100000",
+      .fallback = "10000",
+      .about = "Streams of events that are open at the same time; more are refused." },
+    { .section = SECTION_LIMITS,
       .name = "crashes",
       .type = VALUE_COUNT,
       .min = "1",
       .max = "1000",
       .fallback = "5",
       .about = "Crashes of the server in a row that a session may cause; then it has failed." },
-    { .section = SECTION_LIMITS, .name = "streams", LATER, .about = "Open event streams." },
 };
 
 const struct key *keys_at(size_t i)

@@ -36,6 +36,12 @@ struct engine_deps {
 
     /* After each commit of a session, with its last seq: for whoever waits for events. */
     void (*on_commit)(void *arg, struct slice session, uint32_t seq);
+    /*
+     * NULL, or told each piece of a model's answer while it is written. It is in no journal: an
+     * attempt that fails may have said something, and the next begins anew.
+     */
+    void (*on_delta)(void *arg, struct slice session, uint32_t call, uint32_t attempt,
+                     struct slice text);
     /* A turn has ended: one log line. */
     void (*on_ended)(void *arg, const struct store_session *row, struct slice code,
                      struct slice message);

@@ -80,6 +80,15 @@ static void on_done(struct model_call *call, void *arg)
     drain_check(engine);
 }
 
+static void on_delta(struct model_call *call, struct slice text, void *arg)
+{
+    const struct model_job *job = arg;
+    const struct engine_deps *deps = &job->live->engine->deps;
+
+    (void)call;
+    deps->on_delta(deps->arg, id_slice(&job->live->id), job->call, job->attempt, text);
+}
+
 /* What keeps a request from being made at all ends its attempt like a refusal by the provider. */
 static void job_refused(struct model_job *job, const char *message)
 {
@@ -108,6 +117,7 @@ static void set_request(struct model_job *job, const struct config_model *model)
         .script = slice_of(model->script),
         .user = id_slice(&live->id),
         .done = on_done,
+        .on_delta = live->engine->deps.on_delta ? on_delta : NULL,
         .arg = job,
     };
 }

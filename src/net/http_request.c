@@ -137,15 +137,9 @@ static void put_header(struct MHD_Response *response, const char *name, const ch
     ASSERT(result == MHD_YES);
 }
 
-static struct MHD_Response *make_response(const char *content_type, struct slice body,
-                                          const char *const *extra, int closes)
+static void put_headers(struct MHD_Response *response, const char *content_type,
+                        const char *const *extra, int closes)
 {
-    size_t len = content_type ? body.len : 0;
-    char *copy = xrealloc(NULL, len + 1);
-
-    memcpy(copy, len > 0 ? body.ptr : "", len);
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(len, copy, MHD_RESPMEM_MUST_FREE);
     int has_cache_control = 0;
 
     ASSERT(response);
@@ -160,21 +154,41 @@ static struct MHD_Response *make_response(const char *content_type, struct slice
     put_header(response, "X-Content-Type-Options", "nosniff");
     if (closes)
         put_header(response, "Connection", "close");
-    return response;
+}
+
+static struct MHD_Response *response_of(struct slice body)
+{
+    char *copy = xrealloc(NULL, body.len + 1);
+
+    memcpy(copy, body.len > 0 ? body.ptr : "", body.len);
+    return MHD_create_response_from_buffer(body.len, copy, MHD_RESPMEM_MUST_FREE);
+}
+
+static void set_response(struct http_request *request, int status, struct MHD_Response *response)
+{
+    ASSERT(request->phase == HTTP_PHASE_BODY || request->phase == HTTP_PHASE_OPEN);
+    ASSERT(status >= 200 && status <= 999);
+    request->phase = HTTP_PHASE_ANSWERED;
+    request->status = (unsigned)status;
+    request->response = response;
+    if (request->is_suspended)
+        http_server_answered(request->conn->server, request);
 }
 
 void http_reply(struct http_request *request, int status, const char *content_type,
                 struct slice body, const char *const *extra)
 {
-    struct http_server *server = request->conn->server;
+    struct MHD_Response *response = response_of(content_type ? body : (struct slice){ NULL, 0 });
 
-    ASSERT(request->phase == HTTP_PHASE_BODY || request->phase == HTTP_PHASE_OPEN);
-    ASSERT(status >= 200 && status <= 999);
-    request->phase = HTTP_PHASE_ANSWERED;
-    request->status = (unsigned)status;
-    request->response = make_response(content_type, body, extra, http_server_is_draining(server));
-    if (request->is_suspended)
-        http_server_answered(server, request);
+    put_headers(response, content_type, extra, http_server_is_draining(request->conn->server));
+    set_response(request, status, response);
+}
+
+void http_request_reply_with(struct http_request *request, struct MHD_Response *response,
+                             const char *content_type)
+{
+    put_headers(response, content_type, NULL, http_server_is_draining(request->conn->server));
+    set_response(request, 200, response);
 }
 
 void http_request_refuse_raw(struct http_request *request, const struct http_refusal *refusal)

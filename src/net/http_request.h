@@ -33,12 +33,15 @@ struct http_conn {
     int lingers; /* when it closes, the client may still be sending */
 };
 
+struct http_stream;
+
 struct http_request {
     struct http_conn *conn;
     struct http_request *next_answered;
     enum http_phase phase;
     int is_counted; /* among the server's open requests */
     int is_suspended;
+    int is_answered;       /* in the server's list of those to resume */
     struct err target_err; /* why the target cannot be read; told once the headers are here */
     struct http_target target;
     const char *method;
@@ -46,6 +49,7 @@ struct http_request {
     char peer[INET6_ADDRSTRLEN];
     struct MHD_Response *response; /* from http_reply() until libmicrohttpd has it */
     unsigned status;
+    struct http_stream *stream; /* it is answered with one; ended with the request */
 };
 
 struct http_request *http_request_new(struct http_conn *conn, const char *raw_target,
@@ -65,8 +69,17 @@ void http_request_read_head(const struct http_request *request, struct http_head
  */
 void http_request_refuse_raw(struct http_request *request, const struct http_refusal *refusal);
 
-/* http_server.c: a suspended request has its answer now. */
+/* Answers with a response of libmicrohttpd's, which it takes over, and the headers of every answer.
+ */
+void http_request_reply_with(struct http_request *request, struct MHD_Response *response,
+                             const char *content_type);
+
+/* http_server.c: a suspended request has its answer now, or more of it. May be repeated. */
 void http_server_answered(struct http_server *server, struct http_request *request);
 int http_server_is_draining(const struct http_server *server);
+int http_server_is_closing(const struct http_server *server); /* http_server_free() */
+
+/* http_stream.c: its request is over; nothing is told any more if the server is freed. */
+void http_stream_gone(struct http_stream *stream, int is_closing);
 
 #endif

@@ -101,7 +101,6 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
 
     (void)connection;
     (void)url;
-    request->is_suspended = 0;
     if (request->phase == HTTP_PHASE_HEAD && !server->is_closing) {
         request->is_counted = 1;
         server->open_n++;
@@ -142,6 +141,8 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
     if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
         conn->lingers = 1;
     conn->request = NULL;
+    if (request->stream)
+        http_stream_gone(TAKE(request->stream), server->is_closing);
     http_request_free(request);
     if (server->is_draining) /* what was answered before the drain has no "Connection: close" */
         (void)shutdown(conn->fd, SHUT_RD);
@@ -222,6 +223,8 @@ static void resume_answered(struct http_server *server)
         struct http_request *request = server->answered;
 
         server->answered = request->next_answered;
+        request->is_answered = 0;
+        request->is_suspended = 0;
         MHD_resume_connection(request->conn->connection);
     }
 }
@@ -263,6 +266,9 @@ static void on_events(void *arg, unsigned events)
 
 void http_server_answered(struct http_server *server, struct http_request *request)
 {
+    if (request->is_answered)
+        return;
+    request->is_answered = 1;
     request->next_answered = server->answered;
     server->answered = request;
     loop_post(server->loop, &server->post, run, server);
@@ -271,6 +277,11 @@ void http_server_answered(struct http_server *server, struct http_request *reque
 int http_server_is_draining(const struct http_server *server)
 {
     return server->is_draining;
+}
+
+int http_server_is_closing(const struct http_server *server)
+{
+    return server->is_closing;
 }
 
 /* ---- life ---- */

@@ -2,10 +2,10 @@
  * http_server.h - incoming HTTP over libmicrohttpd on the loop.
  *
  * A request is handed over whole: its method, path, query, headers and body are there when
- * on_request runs. It is answered by exactly one http_reply(), at once or later; until then the
- * connection is suspended and costs no thread. A client that goes away before is found when
- * the answer is written; nothing is cancelled by it. HEAD is handed over as GET, and the body of
- * its answer is not sent.
+ * on_request runs. It is answered by exactly one http_reply(), at once or later, or by one
+ * http_reply_stream() (http_stream.h); until then the connection is suspended and costs no
+ * thread. A client that goes away before is found when the answer is written; nothing is
+ * cancelled by it. HEAD is handed over as GET, and the body of its answer is not sent.
  *
  * Refused here, before on_request, each with an application/problem+json (problem.h):
  * Content-Length beside Transfer-Encoding, or one that is no number (400 bad_framing), two of

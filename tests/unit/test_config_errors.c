@@ -339,7 +339,6 @@ static void later_keys(void **state)
         { BASE "webhooks: [ { secret: '${PAWL_T_UNSET}' } ]\n", "7:1", "'webhooks' comes" },
         { BASE "triggers: { t: { secret: '${PAWL_T_UNSET}' } }\n", "7:1", "'triggers' comes" },
         { BASE "schedules: { n: { cron: x } }\n", "7:1", "'schedules' comes" },
-        { BASE "limits: { streams: 10000 }\n", "7:11", "'streams' in limits comes" },
         { MODEL "    { provider: scripted, replies: [], pool: x }\n", "5:40",
           "'pool' in models.m comes" },
         { MODEL "    account: o\naccounts: { o: { provider: scripted, pools: {} } }\n", "6:38",

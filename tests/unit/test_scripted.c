@@ -580,6 +580,81 @@ static void an_answer_comes_after_its_delay(void **state)
     client_teardown(&t);
 }
 
+struct said {
+    struct client_test *t;
+    struct buf text;
+    size_t pieces;
+};
+
+static struct said said; /* `arg` is the client test's */
+
+static void on_delta(struct model_call *call, struct slice text, void *arg)
+{
+    (void)call;
+    assert_ptr_equal(arg, said.t);
+    assert_int_equal(said.t->done, 0);
+    buf_put(&said.text, text);
+    said.pieces++;
+}
+
+static void say_pieces(struct client_test *t, const char *script)
+{
+    client_setup(t, script);
+    said = (struct said){ .t = t, .text.max = 65536 };
+    t->call.on_delta = on_delta;
+    model_client_start(scripted_client(t->scripted), &t->call);
+    assert_int_equal(said.pieces, 0);
+}
+
+static void who_listens_hears_the_text_in_pieces(void **state)
+{
+    struct client_test t;
+
+    (void)state;
+    say_pieces(
+        &t, "{\"replies\":[{\"text\":\"one two  \u00e4\u00f6\u00fc\\nthree\",\"delay\":\"2s\"}]}");
+    run(&t);
+    assert_string_equal(buf_cstr(&said.text), "one two  \u00e4\u00f6\u00fc\nthree");
+    assert_true(said.pieces > 2);
+    assert_int_equal(t.done, 1);
+    assert_int_equal(t.done_at_ms, 3000); /* the delay is what it is without them */
+    buf_release(&said.text);
+    client_teardown(&t);
+
+    say_pieces(&t, "{\"replies\":[{\"text\":\"at once\"}]}");
+    run(&t);
+    assert_string_equal(buf_cstr(&said.text), "at once");
+    assert_int_equal(t.done_at_ms, 1000);
+    buf_release(&said.text);
+    client_teardown(&t);
+}
+
+static void nothing_is_said_of_a_failure_or_after_a_cancel(void **state)
+{
+    struct client_test t;
+
+    (void)state;
+    say_pieces(&t, "{\"replies\":[{\"text\":\"x y\",\"fail\":{\"status\":500}}]}");
+    run(&t);
+    assert_int_equal(said.pieces, 0);
+    assert_int_equal(t.error, MODEL_SERVER_ERROR);
+    client_teardown(&t);
+
+    say_pieces(&t, "{\"replies\":[{\"text\":\"x y z\",\"delay\":\"1s\"}]}");
+    while (said.pieces == 0) {
+        while (loop_step(t.loop)) {
+        }
+        if (said.pieces == 0)
+            t.time.now_ms = loop_next_due_ms(t.loop);
+    }
+    model_client_cancel(scripted_client(t.scripted), &t.call);
+    run(&t);
+    assert_int_equal(said.pieces, 1);
+    assert_int_equal(t.error, MODEL_CANCELLED);
+    buf_release(&said.text);
+    client_teardown(&t);
+}
+
 static void an_answer_without_delay_is_still_not_at_once(void **state)
 {
     struct client_test t;
@@ -645,6 +720,8 @@ int main(void)
         cmocka_unit_test(a_reply_is_bounded),
         cmocka_unit_test(messages_that_are_none_are_refused),
         cmocka_unit_test(an_answer_comes_after_its_delay),
+        cmocka_unit_test(who_listens_hears_the_text_in_pieces),
+        cmocka_unit_test(nothing_is_said_of_a_failure_or_after_a_cancel),
         cmocka_unit_test(an_answer_without_delay_is_still_not_at_once),
         cmocka_unit_test(a_cancelled_call_ends_once_and_soon),
         cmocka_unit_test(a_call_that_hangs_ends_at_its_timeout),

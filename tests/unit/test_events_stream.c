@@ -1,0 +1,450 @@
+/*
+ * A session's events as a stream: old ones, those to come, deltas beside them, and each end. The
+ * store is the one in memory; journals are written to it past the engine.
+ */
+#include "api/api.h"
+#include "core/event_json.h"
+#include "unit/unit.h"
+
+#include "unit/raw_socket.h"
+
+enum { STREAMS_MAX = 3 };
+
+#define SESSION "ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002"
+
+struct fixture {
+    struct loop *loop;
+    struct store *store;
+    struct http_server *server;
+    struct api *api;
+    struct config config;
+    struct store_op op;
+    struct store_session row;
+    unsigned char blob[SESSION_BLOB_MAX];
+    int is_done;
+};
+
+/* No request of these tests changes anything. */
+void engine_submit(struct engine *engine, struct engine_request *request)
+{
+    (void)engine;
+    (void)request;
+    fail();
+}
+
+struct engine_stats engine_stats(const struct engine *engine)
+{
+    (void)engine;
+    return (struct engine_stats){ 0 };
+}
+
+/* ---- the journal ---- */
+
+static void on_committed(struct store_op *op, void *arg)
+{
+    struct fixture *f = arg;
+
+    assert_int_equal(op->err.code, ERR_NONE);
+    f->row.key = op->commit.row.key;
+    f->row.version = op->commit.row.version;
+    f->is_done = 1;
+    loop_stop(f->loop);
+}
+
+/* Appends events of this kind, and tells the api of them as the engine does. */
+static void commit(struct fixture *f, enum event_kind kind, uint32_t n)
+{
+    struct store_event events[300];
+
+    assert_true(n <= ARRAY_LEN(events));
+    for (uint32_t i = 0; i < n; i++)
+        events[i] = (struct store_event){ .seq = f->row.seq + 1 + i,
+                                          .kind = kind,
+                                          .at_ms = 5,
+                                          .body = SLICE_LIT("{\"v\":1,\"content\":\"a\\nb\"}") };
+    f->row.seq += n;
+    f->is_done = 0;
+    f->op = (struct store_op){ .kind = STORE_COMMIT,
+                               .commit = { .row = f->row, .events = events, .events_n = n },
+                               .done = on_committed,
+                               .arg = f };
+    store_submit(f->store, &f->op);
+    while (!f->is_done)
+        loop_run(f->loop);
+    api_on_commit(f->api, f->row.id, f->row.seq);
+}
+
+static void make_session(struct fixture *f)
+{
+    struct session_state state = { 0 };
+    struct session_commands commands;
+    const struct session_event created = { .kind = EV_CREATED, .seq = 1, .at_ms = 5 };
+
+    assert_int_equal(session_step(&state, &created, &commands), VERDICT_MOVED);
+    f->row =
+        (struct store_session){ .id = SLICE_LIT(SESSION),
+                                .tenant = SLICE_LIT(""),
+                                .agent = SLICE_LIT("a"),
+                                .revision = SLICE_LIT("r1"),
+                                .parent = SLICE_LIT(""),
+                                .status = session_status(&state),
+                                .turn = 1,
+                                .task_seq = 1,
+                                .context_seq = 1,
+                                .metadata = SLICE_LIT("{}"),
+                                .state = { (char *)f->blob, session_encode(&state, f->blob) } };
+    commit(f, EV_CREATED, 1);
+}
+
+/* ---- the server ---- */
+
+static int setup(void **state)
+{
+    struct fixture *f = xcalloc(1, sizeof(*f));
+    struct err err = { 0 };
+
+    f->config.limits.streams = STREAMS_MAX;
+    assert_int_equal(loop_new(&f->loop, &err), ERR_NONE);
+    assert_int_equal(store_open(&f->store, "mem:", STORE_OPEN_READ_WRITE, f->loop, &err), ERR_NONE);
+    const struct api_deps deps = { .loop = f->loop, .store = f->store, .config = &f->config };
+
+    f->api = api_new(&deps);
+    api_set_phase(f->api, API_READY);
+    const struct http_server_config config = { .host = "127.0.0.1",
+                                               .body_bytes_max = 4096,
+                                               .connections_max = 100,
+                                               .idle_timeout_ms = 60000,
+                                               .on_request = api_on_request,
+                                               .arg = f->api };
+
+    assert_int_equal(http_server_new(&f->server, f->loop, &config, &err), ERR_NONE);
+    make_session(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    store_close(f->store);
+    api_free(f->api);
+    http_server_free(f->server);
+    loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+#define STREAM "Accept: text/event-stream\r\n"
+
+static void watch(struct fixture *f, struct raw *raw, const char *query, const char *headers)
+{
+    struct buf text = { .max = 1024 };
+
+    raw_open(raw, f->loop, http_server_port(f->server));
+    buf_putf(&text,
+             "GET /v1/sessions/" SESSION "/events%s HTTP/1.1\r\nHost: localhost\r\n"
+             "Connection: close\r\n%s\r\n",
+             query, headers);
+    raw_says(raw, buf_cstr(&text));
+    buf_release(&text);
+}
+
+static void expect(struct fixture *f, const char *query, const char *headers, int status,
+                   const char *text)
+{
+    struct raw raw;
+
+    watch(f, &raw, query, headers);
+    raw_read_to_end(&raw);
+    if (raw_status(&raw, 1) != status || !raw_heard(&raw, text))
+        fail_msg("wanted %d and \"%s\", got:\n%s", status, text, buf_cstr(&raw.in));
+    raw_close(&raw);
+}
+
+/* Each id from first to last was heard, once and in order. */
+static void expect_ids(const struct raw *raw, uint32_t first, uint32_t last)
+{
+    const char *at = buf_cstr(&raw->in);
+
+    for (uint32_t seq = first; seq <= last; seq++) {
+        at = strstr(at, "\nid: ");
+        assert_non_null(at);
+        assert_int_equal(strtol(at + 5, NULL, 10), seq);
+        at++;
+    }
+    assert_null(strstr(at, "\nid: "));
+}
+
+/* ---- events ---- */
+
+static void a_stream_has_what_is_there_and_what_comes(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    commit(f, EV_MESSAGE, 1);
+    watch(f, &raw, "", STREAM);
+    raw_read_until(&raw, "id: 2\n");
+    assert_int_equal(raw_status(&raw, 1), 200);
+    assert_true(raw_heard(&raw, "Content-Type: text/event-stream\r\n"));
+    assert_true(raw_heard(&raw, "retry: 1000\n\n"));
+    raw_read_until(&raw, "data: {\"seq\":2,\"at\":\"1970-01-01T00:00:00.005Z\",\"kind\":"
+                         "\"message\",\"v\":1,\"content\":\"a\\nb\"}\n\n");
+    assert_true(raw_turns_at_rest(f->loop) < 10);
+    commit(f, EV_MESSAGE, 1);
+    raw_read_until(&raw, "id: 3\n");
+    commit(f, EV_MESSAGE, 2);
+    raw_read_until(&raw, "id: 5\n");
+    expect_ids(&raw, 1, 5);
+    assert_false(raw_heard(&raw, "event:"));
+    raw_close(&raw);
+}
+
+static void a_long_history_comes_whole_and_in_order(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    for (int i = 0; i < 3; i++)
+        commit(f, EV_MESSAGE, 300);
+    watch(f, &raw, "", STREAM);
+    raw_read_until(&raw, "id: 20\n");
+    commit(f, EV_MESSAGE, 99); /* while it reads */
+    raw_read_until(&raw, "id: 1000\n");
+    commit(f, EV_MESSAGE, 1);
+    raw_read_until(&raw, "id: 1001\n");
+    expect_ids(&raw, 1, 1001);
+    raw_close(&raw);
+}
+
+static void a_reader_goes_on_where_it_was(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    commit(f, EV_MESSAGE, 4);
+    watch(f, &raw, "?after=3", STREAM);
+    raw_read_until(&raw, "id: 5\n");
+    expect_ids(&raw, 4, 5);
+    raw_close(&raw);
+    watch(f, &raw, "?after=1", STREAM "Last-Event-ID: 4\r\n");
+    raw_read_until(&raw, "id: 5\n");
+    expect_ids(&raw, 5, 5);
+    raw_close(&raw);
+    watch(f, &raw, "", STREAM "Last-Event-ID: 5\r\n");
+    raw_read_until(&raw, "retry:");
+    commit(f, EV_MESSAGE, 1);
+    raw_read_until(&raw, "id: 6\n");
+    expect_ids(&raw, 6, 6);
+    raw_close(&raw);
+}
+
+static void a_start_that_is_none_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "x", "-1", "1.0", "4294967296", "99999999999999999999", "0x1"
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        char header[100];
+
+        (void)snprintf(header, sizeof(header), STREAM "Last-Event-ID: %s\r\n", bad[i]);
+        expect(f, "", header, 400, "\"code\":\"invalid_last_event_id\"");
+    }
+    expect(f, "?after=x", STREAM, 400, "\"code\":\"invalid_parameter\"");
+    expect(f, "?limit=5", STREAM, 400, "A stream has neither 'limit' nor 'wait'");
+    expect(f, "?wait=5", STREAM, 400, "\"code\":\"invalid_parameter\"");
+    expect(f, "", STREAM "Last-Event-ID: 2\r\n", 400, "\"code\":\"unknown_event\"");
+    expect(f, "?after=2", STREAM, 400, "There is no event 2 of this session: its last is 1.");
+}
+
+static void only_who_asks_for_a_stream_gets_one(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    expect(f, "", "Accept: application/json\r\n", 200, "{\"data\":[{\"seq\":1,");
+    expect(f, "", "Accept: text/event-streams\r\n", 200, "{\"data\":[");
+    watch(f, &raw, "", "Accept: application/json;q=0.5, Text/Event-Stream;q=0.9\r\n");
+    raw_read_until(&raw, "id: 1\n");
+    raw_close(&raw);
+}
+
+/* ---- deltas ---- */
+
+static void deltas_reach_who_watches_this_session(void **state)
+{
+    static const char other[] = "ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120003";
+    struct fixture *f = *state;
+    struct raw raw[2];
+
+    api_on_delta(f->api, f->row.id, 1, 1, SLICE_LIT("nobody is there"));
+    for (size_t i = 0; i < 2; i++) {
+        watch(f, &raw[i], "", STREAM);
+        raw_read_until(&raw[i], "\"seq\":1");
+    }
+    raw_run_turns(f->loop, 20);
+    api_on_delta(f->api, slice_of(other), 7, 1, SLICE_LIT("not here"));
+    api_on_delta(f->api, f->row.id, 7, 2, SLICE_LIT("Hel\"lo\n"));
+    api_on_delta(f->api, f->row.id, 7, 2, SLICE_LIT("you"));
+    commit(f, EV_MESSAGE, 1);
+    for (size_t i = 0; i < 2; i++) {
+        raw_read_until(&raw[i], "id: 2\n");
+        assert_true(raw_heard(
+            &raw[i], "event: delta\ndata: {\"call\":7,\"attempt\":2,\"text\":\"Hel\\\"lo\\n\"}\n\n"
+                     "event: delta\ndata: {\"call\":7,\"attempt\":2,\"text\":\"you\"}\n\n"));
+        assert_false(raw_heard(&raw[i], "not here"));
+        assert_false(raw_heard(&raw[i], "nobody"));
+        expect_ids(&raw[i], 1, 2);
+        raw_close(&raw[i]);
+    }
+}
+
+static void a_reader_that_falls_behind_with_deltas_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+    struct raw slow;
+    struct raw good;
+    static char text[64 * 1024];
+
+    memset(text, 'x', sizeof(text));
+    for (int i = 0; i < STREAMS_MAX - 1; i++) {
+        /* Each one gives its place back. */
+        watch(f, &slow, "", STREAM);
+        raw_read_until(&slow, "\"seq\":1");
+        raw_run_turns(f->loop, 20);
+        loop_fd_change(slow.watch, 0);
+        watch(f, &good, "", STREAM);
+        raw_read_until(&good, "\"seq\":1");
+        for (size_t n = 0; n < 200; n++) {
+            api_on_delta(f->api, f->row.id, 1, 1, (struct slice){ text, sizeof(text) });
+            raw_run_turns(f->loop, 10);
+            buf_clear(&good.in);
+        }
+        loop_fd_change(slow.watch, LOOP_READ);
+        raw_read_to_end(&slow); /* it has an end */
+        assert_false(raw_heard(&slow, "0\r\n\r\n"));
+        raw_close(&slow);
+        commit(f, EV_MESSAGE, 1);
+        raw_read_until(&good, "kind\":\"message\"");
+        raw_close(&good);
+    }
+}
+
+/* ---- the end ---- */
+
+static void a_cancelled_session_ends_its_streams(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    watch(f, &raw, "", STREAM);
+    raw_read_until(&raw, "id: 1\n");
+    f->row.status = STATUS_CANCELLED;
+    f->row.ended_at_ms = 6;
+    f->row.end_seq = 2;
+    commit(f, EV_CANCELLED, 1);
+    raw_read_to_end(&raw);
+    assert_false(raw.was_reset);
+    expect_ids(&raw, 1, 2);
+    assert_true(raw_heard(&raw, "\r\n0\r\n\r\n"));
+    raw_close(&raw);
+    expect(f, "", STREAM, 200, "id: 2\n");
+    expect(f, "", STREAM "Last-Event-ID: 1\r\n", 200, "id: 2\n");
+    expect(f, "", STREAM "Last-Event-ID: 2\r\n", 204, ""); /* a browser comes back no more */
+}
+
+static void a_server_that_stops_ends_its_streams(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    watch(f, &raw, "", STREAM);
+    raw_read_until(&raw, "id: 1\n");
+    raw_run_turns(f->loop, 20);
+    api_set_phase(f->api, API_DRAINING);
+    commit(f, EV_MESSAGE, 1);
+    raw_read_until(&raw, "id: 2\n");
+    api_set_phase(f->api, API_STOPPING);
+    raw_read_to_end(&raw);
+    assert_true(raw_heard(&raw, "\r\n0\r\n\r\n"));
+    raw_close(&raw);
+}
+
+static void more_streams_than_the_limit_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw[STREAMS_MAX];
+
+    for (size_t i = 0; i < STREAMS_MAX; i++) {
+        watch(f, &raw[i], "", STREAM);
+        raw_read_until(&raw[i], "id: 1\n");
+    }
+    expect(f, "", STREAM, 503, "\"code\":\"too_many_streams\"");
+    expect(f, "", STREAM, 503, "Retry-After: 1\r\n");
+    expect(f, "", "", 200, "{\"data\":[");
+    raw_close(&raw[0]);
+    for (int is_in = 0; !is_in;) {
+        struct raw again;
+
+        commit(f, EV_MESSAGE, 1); /* what is written finds out who is gone */
+        watch(f, &again, "", STREAM);
+        raw_read_until(&again, "id: 1\n");
+        is_in = raw_status(&again, 1) == 200;
+        raw_close(&again);
+    }
+    for (size_t i = 1; i < STREAMS_MAX; i++)
+        raw_close(&raw[i]);
+}
+
+static void a_session_that_is_not_there_has_no_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    raw_open(&raw, f->loop, http_server_port(f->server));
+    raw_says(&raw, "GET /v1/sessions/ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120009/events HTTP/1.1\r\n"
+                   "Host: localhost\r\nConnection: close\r\n" STREAM "\r\n");
+    raw_read_to_end(&raw);
+    assert_int_equal(raw_status(&raw, 1), 404);
+    assert_true(raw_heard(&raw, "\"code\":\"session_not_found\""));
+    raw_close(&raw);
+}
+
+static void who_is_gone_while_a_page_is_read_harms_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+
+    for (int i = 0; i < 20; i++) {
+        watch(f, &raw, "", STREAM);
+        raw_run_turns(f->loop, i);
+        raw_close(&raw);
+        commit(f, EV_MESSAGE, 1);
+    }
+    watch(f, &raw, "", STREAM); /* teardown finds it open */
+    raw_read_until(&raw, "id: 21\n");
+    raw_close(&raw);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_stream_has_what_is_there_and_what_comes),
+        TEST(a_long_history_comes_whole_and_in_order),
+        TEST(a_reader_goes_on_where_it_was),
+        TEST(a_start_that_is_none_is_refused),
+        TEST(only_who_asks_for_a_stream_gets_one),
+        TEST(deltas_reach_who_watches_this_session),
+        TEST(a_reader_that_falls_behind_with_deltas_is_dropped),
+        TEST(a_cancelled_session_ends_its_streams),
+        TEST(a_server_that_stops_ends_its_streams),
+        TEST(more_streams_than_the_limit_are_refused),
+        TEST(a_session_that_is_not_there_has_no_stream),
+        TEST(who_is_gone_while_a_page_is_read_harms_nobody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

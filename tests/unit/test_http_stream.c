@@ -1,0 +1,316 @@
+/* Answers that go on: how they are written, and each way in which they end. */
+#include "net/http_stream.h"
+#include "unit/unit.h"
+
+#include "unit/http_fixture.h"
+
+enum { HELD = 64 * 1024 };
+
+/* A fixture whose held requests are answered with streams. */
+struct watched {
+    struct fixture *f;
+    struct http_stream *stream;
+    unsigned emptied;
+    unsigned gone;
+    const char *next; /* written when it is empty, then forgotten */
+    int ends;         /* ended when it is empty */
+};
+
+static void on_empty(void *arg)
+{
+    struct watched *w = arg;
+
+    w->emptied++;
+    if (w->next)
+        http_stream_write(w->stream, slice_of(TAKE(w->next)));
+    else if (w->ends)
+        http_stream_end(TAKE(w->stream));
+}
+
+static void on_gone(void *arg)
+{
+    struct watched *w = arg;
+
+    w->gone++;
+    w->stream = NULL;
+    loop_stop(w->f->loop);
+}
+
+static void reply_stream(struct fixture *f, struct watched *w)
+{
+    const struct http_stream_config config = { .content_type = "text/plain",
+                                               .held_bytes_max = HELD,
+                                               .on_empty = on_empty,
+                                               .on_gone = on_gone,
+                                               .arg = w };
+
+    w->f = f;
+    w->stream = http_reply_stream(f->held[--f->held_n], &config);
+}
+
+static void open_stream(struct fixture *f, struct raw *raw, struct watched *w, const char *request)
+{
+    raw_open(raw, f->loop, f->port);
+    raw_says(raw, request);
+    hold(f, 1);
+    reply_stream(f, w);
+}
+
+#define GET_STREAM "GET /s HTTP/1.1\r\n" HOST CLOSE "\r\n"
+
+static void pieces_come_when_they_are_written(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_until(&raw, "\r\n\r\n"); /* the head comes before there is anything */
+    assert_int_equal(raw_status(&raw, 1), 200);
+    assert_true(raw_heard(&raw, "Transfer-Encoding: chunked\r\n"));
+    assert_true(raw_heard(&raw, "Content-Type: text/plain\r\n"));
+    assert_true(raw_heard(&raw, "Cache-Control: no-store\r\n"));
+    http_stream_write(w.stream, SLICE_LIT("one."));
+    assert_false(http_stream_is_empty(w.stream));
+    raw_read_until(&raw, "one.");
+    http_stream_write(w.stream, SLICE_LIT("tw"));
+    http_stream_write(w.stream, SLICE_LIT("o."));
+    raw_read_until(&raw, "two.");
+    assert_true(raw_turns_at_rest(f->loop) < 10); /* nobody spins for want of more */
+    assert_true(http_stream_is_empty(w.stream));
+    http_stream_write(w.stream, SLICE_LIT("end"));
+    http_stream_end(w.stream);
+    raw_read_to_end(&raw);
+    assert_false(raw.was_reset);
+    assert_true(raw_heard(&raw, "3\r\nend\r\n0\r\n\r\n"));
+    assert_int_equal(w.gone, 0);
+    raw_close(&raw);
+}
+
+static void who_runs_dry_is_asked_for_more(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { .next = "more", .ends = 1 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_to_end(&raw);
+    assert_int_equal(w.emptied, 2);
+    assert_true(raw_heard(&raw, "4\r\nmore\r\n0\r\n\r\n"));
+    assert_int_equal(w.gone, 0);
+    raw_close(&raw);
+}
+
+static void a_connection_is_kept_after_a_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { .ends = 1 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w,
+                "GET /s HTTP/1.1\r\n" HOST "\r\nGET /next HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    hold(f, 1);
+    answer_held(f);
+    raw_read_to_end(&raw);
+    assert_true(raw_heard(&raw, "\r\n0\r\n\r\nHTTP/1.1 200"));
+    assert_true(raw_heard(&raw, "GET /next "));
+    raw_close(&raw);
+}
+
+static void http_1_0_gets_the_bytes_and_then_the_end(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, "GET /s HTTP/1.0\r\n\r\n");
+    http_stream_write(w.stream, SLICE_LIT("one."));
+    raw_read_until(&raw, "one.");
+    http_stream_write(w.stream, SLICE_LIT("two."));
+    http_stream_end(w.stream);
+    raw_read_to_end(&raw);
+    assert_true(raw_heard(&raw, "\r\n\r\none.two."));
+    raw_close(&raw);
+}
+
+static void head_has_no_body_and_is_gone_at_once(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, "HEAD /s HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    while (w.gone == 0)
+        loop_run(f->loop);
+    raw_read_to_end(&raw);
+    assert_int_equal(raw_status(&raw, 1), 200);
+    assert_int_equal(w.emptied, 0);
+    raw_close(&raw);
+}
+
+static void a_reader_that_left_is_found_by_the_next_writes(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_until(&raw, "\r\n\r\n");
+    raw_close(&raw);
+    while (w.gone == 0) {
+        http_stream_write(w.stream, SLICE_LIT(":\n\n"));
+        raw_run_turns(f->loop, 2);
+    }
+    assert_int_equal(w.gone, 1);
+}
+
+/* Its socket takes some, and the server holds some; then that is enough. */
+static void a_reader_that_does_not_read_is_broken_off(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct watched other = { 0 };
+    struct raw raw;
+    struct raw good;
+    char piece[1024];
+    size_t written = 0;
+
+    memset(piece, 'x', sizeof(piece));
+    open_stream(f, &good, &other, GET_STREAM);
+    open_stream(f, &raw, &w, GET_STREAM);
+    loop_fd_change(raw.watch, 0); /* it reads no more */
+    while (w.gone == 0) {
+        assert_true(written < (size_t)256 * 1024 * 1024);
+        if (w.stream)
+            http_stream_write(w.stream, (struct slice){ piece, sizeof(piece) });
+        written += sizeof(piece);
+        raw_run_turns(f->loop, 1);
+    }
+    assert_int_equal(w.gone, 1);
+    http_stream_write(other.stream, SLICE_LIT("still here"));
+    http_stream_end(other.stream);
+    raw_read_to_end(&good);
+    assert_true(raw_heard(&good, "still here"));
+    raw_close(&good);
+    raw_close(&raw);
+}
+
+/* It was asked for when the reader had taken all, so it is not the reader who is slow. */
+static void one_piece_may_be_larger_than_what_is_held(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { .ends = 1 };
+    struct raw raw;
+    char *big = xcalloc(1, 4 * HELD + 1);
+
+    memset(big, '#', 4 * HELD);
+    w.next = big;
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_to_end(&raw);
+    size_t found = 0;
+
+    for (size_t i = 0; i < raw.in.len; i++)
+        found += raw.in.data[i] == '#';
+    assert_int_equal(found, 4 * HELD);
+    free(big);
+    raw_close(&raw);
+}
+
+static void set_idle(void *arg)
+{
+    struct fixture *f = arg;
+
+    f->is_idle = 1;
+    loop_stop(f->loop);
+}
+
+static void a_drain_waits_for_streams_to_end(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct raw raw;
+
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_until(&raw, "\r\n\r\n");
+    http_server_drain(f->server, set_idle, f);
+    raw_run_turns(f->loop, 10);
+    assert_int_equal(f->is_idle, 0);
+    http_stream_write(w.stream, SLICE_LIT("bye"));
+    http_stream_end(w.stream);
+    while (!f->is_idle)
+        loop_run(f->loop);
+    raw_read_to_end(&raw);
+    assert_true(raw_heard(&raw, "bye\r\n0\r\n\r\n"));
+    raw_close(&raw);
+}
+
+/* Suspended ones, one with something to say, and one whose reader is stuck. */
+static void streams_that_are_open_go_with_the_server(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w[3] = { 0 };
+    struct raw raw[3];
+    char *big = xcalloc(1, RAW_BYTES_MAX);
+
+    for (size_t i = 0; i < 3; i++)
+        open_stream(f, &raw[i], &w[i], GET_STREAM);
+    loop_fd_change(raw[2].watch, 0);
+    raw_run_turns(f->loop, 10);
+    http_stream_write(w[2].stream, (struct slice){ big, RAW_BYTES_MAX });
+    raw_run_turns(f->loop, 10);
+    http_stream_write(w[1].stream, SLICE_LIT("unheard"));
+    http_server_free(TAKE(f->server));
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(w[i].gone, 0);
+        raw_close(&raw[i]);
+    }
+    free(big);
+}
+
+static void many_streams_are_told_in_one_turn(void **state)
+{
+    enum { N = 200 };
+    struct fixture *f = *state;
+    struct watched *w = xcalloc(N, sizeof(*w));
+    struct raw *raw = xcalloc(N, sizeof(*raw));
+
+    for (size_t i = 0; i < N; i++)
+        open_stream(f, &raw[i], &w[i], GET_STREAM);
+    raw_run_turns(f->loop, 10);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < N; i++)
+            http_stream_write(w[i].stream, SLICE_LIT("tick"));
+        for (size_t i = 0; i < N; i++) {
+            while (!http_stream_is_empty(w[i].stream))
+                raw_run_turns(f->loop, 1);
+        }
+    }
+    for (size_t i = 0; i < N; i++) {
+        http_stream_end(w[i].stream);
+        raw_read_to_end(&raw[i]);
+        assert_true(raw_heard(&raw[i], "4\r\ntick\r\n4\r\ntick\r\n4\r\ntick\r\n0\r\n\r\n"));
+        assert_int_equal(w[i].gone, 0);
+        raw_close(&raw[i]);
+    }
+    free(w);
+    free(raw);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(pieces_come_when_they_are_written),
+        TEST(who_runs_dry_is_asked_for_more),
+        TEST(a_connection_is_kept_after_a_stream),
+        TEST(http_1_0_gets_the_bytes_and_then_the_end),
+        TEST(head_has_no_body_and_is_gone_at_once),
+        TEST(a_reader_that_left_is_found_by_the_next_writes),
+        TEST(a_reader_that_does_not_read_is_broken_off),
+        TEST(one_piece_may_be_larger_than_what_is_held),
+        TEST(a_drain_waits_for_streams_to_end),
+        TEST(streams_that_are_open_go_with_the_server),
+        TEST(many_streams_are_told_in_one_turn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
