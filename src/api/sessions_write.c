@@ -1,6 +1,6 @@
 /*
- * sessions_write.c - what changes a session: POST /v1/sessions, and POST .../messages | cancel |
- * pause | resume | retry.
+ * sessions_write.c - what changes a session: POST /v1/sessions, PATCH /v1/sessions/{id}, and POST
+ * .../messages | cancel | pause | resume | retry.
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
  */
@@ -154,6 +154,7 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
     struct slice key = http_request_header(ask->request, "Idempotency-Key");
     struct sha256 hash = sha256_of(http_request_body(ask->request));
 
+    struct slice method = http_request_method(ask->request);
     struct slice path =
         http_request_path(ask->request); /* a route's: no longer than one and an id */
 
@@ -163,7 +164,8 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
         return refuse(ret_refusal, 400, "invalid_idempotency_key",
                       "'Idempotency-Key' must have 1 to %d printable ASCII characters.",
                       IDEMPOTENCY_KEY_MAX);
-    (void)snprintf(change->route, sizeof(change->route), "POST %.*s", (int)path.len, path.ptr);
+    (void)snprintf(change->route, sizeof(change->route), "%.*s %.*s", (int)method.len, method.ptr,
+                   (int)path.len, path.ptr);
     change->request.idempotency = (struct store_idempotency){
         .tenant = SLICE_LIT(""),
         .route = slice_of(change->route),
@@ -284,6 +286,24 @@ static int read_create(struct ask *ask, struct change *change, struct refusal *r
     return 0;
 }
 
+static int read_patch(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    const struct json *body = change->body;
+    const struct json *budget = json_get(body, "budget");
+    size_t bytes = http_request_body(ask->request).len;
+
+    if (check_metadata(json_get(body, "metadata"), ret_refusal) ||
+        read_budget(budget, &request->budget, ret_refusal))
+        return 1;
+    if (!json_get(body, "context") && !json_get(body, "metadata") && json_count(budget) == 0)
+        return refuse(ret_refusal, 422, "missing_field",
+                      "There is nothing to change; give 'context', 'metadata' or 'budget'.");
+    request->context = text_of(&change->context, json_get(body, "context"), bytes);
+    request->metadata = text_of(&change->metadata, json_get(body, "metadata"), bytes);
+    return 0;
+}
+
 static int read_message(struct ask *ask, struct change *change, struct refusal *ret_refusal)
 {
     (void)ask;
@@ -348,6 +368,18 @@ void sessions_create(struct ask *ask)
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
 
     change_session(ask, ENGINE_CREATE, &rules, read_create);
+}
+
+void sessions_patch(struct ask *ask)
+{
+    static const struct field fields[] = {
+        { "context", JSON_KIND_OBJECT, 0 },
+        { "metadata", JSON_KIND_OBJECT, 0 },
+        { "budget", JSON_KIND_OBJECT, 0 },
+    };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
+
+    change_session(ask, ENGINE_PATCH, &rules, read_patch);
 }
 
 void sessions_message(struct ask *ask)

@@ -76,6 +76,7 @@ enum engine_request_kind {
     ENGINE_PAUSE,
     ENGINE_RESUME,
     ENGINE_RETRY,
+    ENGINE_PATCH, /* context, metadata, budget: those that are given */
     ENGINE_REQUEST_KIND_COUNT
 };
 
@@ -84,9 +85,9 @@ struct engine_request {
     struct slice session;  /* all but CREATE */
     struct slice agent;    /* CREATE */
     struct slice text;     /* CREATE: input; MESSAGE: content; CANCEL, PAUSE, ...: reason */
-    struct slice context;  /* CREATE: a JSON object, or empty */
-    struct slice metadata; /* CREATE: a JSON object of strings, or empty */
-    struct spend budget;   /* CREATE, RETRY: ceilings; 0: the agent's */
+    struct slice context;  /* CREATE, PATCH: a JSON object, or empty */
+    struct slice metadata; /* CREATE, PATCH: a JSON object of strings, or empty */
+    struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
     struct slice by;       /* who asks, for the journal */
     struct store_idempotency idempotency; /* tenant, route, key, body_hash; the key may be empty */
 

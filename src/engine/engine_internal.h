@@ -170,6 +170,7 @@ struct tick {
     struct input **inputs_last;
     int64_t now_ms;
     uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
+    struct slice context, metadata;          /* new ones, or NULL */
     struct tick_reason reason;               /* of the end that is about to follow */
     struct tick_end *ends;                   /* of turns, in order */
     struct tick_end **ends_last;
@@ -245,6 +246,21 @@ void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
 /* ---- requests.c ---- */
 
 void requests_free(struct engine *engine); /* answers those that no session has */
+
+/* For the files that carry a kind of request out: the one that this input brings. */
+struct engine_request *request_of(struct input *input);
+void request_refuse(struct engine_request *request, const char *code, enum err_code err_code,
+                    const char *message);
+/* The core rejected its event: 409, with what the session is at. */
+void request_refuse_state(struct tick *tick, struct engine_request *request);
+/* It is recorded by the event `seq` of this tick; its Idempotency-Key goes with it. */
+void request_taken(struct tick *tick, struct input *input, uint32_t seq);
+/* The budget that it asks for, as far as it does, as an event. */
+enum verdict request_add_budget(struct tick *tick, struct engine_request *request,
+                                uint32_t *ret_seq);
+
+/* patch.c: context, metadata and budget are changed */
+void patch_apply(struct live *live, struct tick *tick, struct input *input);
 
 /* ---- timed.c, sweep.c, recovery.c, suspects.c, drain.c ---- */
 

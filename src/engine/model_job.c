@@ -32,11 +32,14 @@ const struct model_format *engine_format(const struct live *live)
 
 struct spend model_reservation(const struct live *live, const struct config_model *model)
 {
-    uint64_t bytes = live->revision->instructions.len + live->revision->tools_wire.len +
-                     live->messages.len + live->unread.len;
+    const struct tick *tick = live->tick;
+    size_t context_len = live->context ? strlen(live->context) : 0; /* is in the instructions */
 
-    if (live->context)
-        bytes += strlen(live->context); /* its values stand in the instructions */
+    if (tick && tick->context.ptr) /* a new one comes in the tick that asks */
+        context_len = tick->context.len;
+    uint64_t bytes = live->revision->instructions.len + live->revision->tools_wire.len +
+                     live->messages.len + live->unread.len + context_len;
+
     return price_reservation(&model->price, bytes, live->revision->max_output_tokens);
 }
 

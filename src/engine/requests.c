@@ -13,8 +13,13 @@ struct asked {
     struct store_op op;        /* looks its key up */
 };
 
-static void refuse(struct engine_request *request, const char *code, enum err_code err_code,
-                   const char *message)
+struct engine_request *request_of(struct input *input)
+{
+    return CONTAINER_OF(input, struct asked, input)->request;
+}
+
+void request_refuse(struct engine_request *request, const char *code, enum err_code err_code,
+                    const char *message)
 {
     request->code = code;
     (void)err_set(&request->err, err_code, "%s", message);
@@ -52,8 +57,9 @@ static void set_replayed(struct engine_request *request, struct slice response)
 
 static void set_reused(struct engine_request *request)
 {
-    refuse(request, "idempotency_key_reused", ERR_INVALID,
-           "this Idempotency-Key was used with another body; use a new key for a new request");
+    request_refuse(
+        request, "idempotency_key_reused", ERR_INVALID,
+        "this Idempotency-Key was used with another body; use a new key for a new request");
 }
 
 /*
@@ -70,7 +76,8 @@ static void on_key(struct store_op *op, void *arg)
     else if (op->err.code == ERR_NONE)
         set_reused(request);
     else if (op->err.code != ERR_NOT_FOUND)
-        refuse(request, NULL, ERR_UNAVAILABLE, op->err.msg); /* nothing was done, whatever failed */
+        request_refuse(request, NULL, ERR_UNAVAILABLE,
+                       op->err.msg); /* nothing was done, whatever failed */
     aside_answer(asked);
 }
 
@@ -97,7 +104,8 @@ void requests_free(struct engine *engine)
 
         loop_post_cancel(engine->deps.loop, &asked->answer);
         if (asked->op.done)
-            refuse(asked->request, NULL, ERR_UNAVAILABLE, "the server stopped; nothing was done");
+            request_refuse(asked->request, NULL, ERR_UNAVAILABLE,
+                           "the server stopped; nothing was done");
         asked_answer(asked);
     }
 }
@@ -248,12 +256,14 @@ static enum event_kind kind_of(enum engine_request_kind kind)
     case ENGINE_PAUSE: return EV_PAUSED;
     case ENGINE_RESUME: return EV_RESUMED;
     case ENGINE_RETRY: return EV_RETRIED;
+    case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
     return EV_KIND_COUNT;
 }
 
-static void change_budget(struct tick *tick, const struct engine_request *request)
+enum verdict request_add_budget(struct tick *tick, struct engine_request *request,
+                                uint32_t *ret_seq)
 {
     struct session_event event = { .kind = EV_BUDGET_CHANGED };
     const struct event_extra extras[] = {
@@ -262,12 +272,16 @@ static void change_budget(struct tick *tick, const struct engine_request *reques
     };
 
     if (request->budget.tokens == 0 && request->budget.nanousd == 0)
-        return;
+        return VERDICT_IGNORED;
     event.budget_changed.tokens =
         request->budget.tokens ? request->budget.tokens : tick->state.limits.tokens;
     event.budget_changed.nanousd =
         request->budget.nanousd ? request->budget.nanousd : tick->state.limits.nanousd;
-    (void)tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras });
+    enum verdict verdict =
+        tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras });
+
+    *ret_seq = event.seq;
+    return verdict;
 }
 
 static const char *state_text(const struct session_state *state)
@@ -279,12 +293,25 @@ static const char *state_text(const struct session_state *state)
     return state->is_paused ? "it is paused" : "it is at work";
 }
 
-static void change_refused(struct tick *tick, struct engine_request *request)
+void request_refuse_state(struct tick *tick, struct engine_request *request)
 {
     request->code = "session_state";
     (void)err_set(&request->err, ERR_CONFLICT, "session %s cannot take '%s' now: %s",
                   tick->live->id.text, event_kind_name(kind_of(request->kind)),
                   state_text(&tick->state));
+}
+
+void request_taken(struct tick *tick, struct input *input, uint32_t seq)
+{
+    struct engine_request *request = request_of(input);
+
+    request->seq = seq;
+    if (request->idempotency.key.len == 0)
+        return;
+    tick->op.commit.idempotency = request->idempotency;
+    tick->op.commit.idempotency.at_ms = tick->now_ms;
+    tick->op.commit.idempotency.response = id_slice(&tick->live->id);
+    tick->keyed = input;
 }
 
 static void change_apply(struct live *live, struct tick *tick, struct input *input)
@@ -316,18 +343,15 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
                                              .wire = is_message ? buf_slice(&wire) : closed });
     tick->reason = (struct tick_reason){ 0 };
     if (verdict != VERDICT_MOVED) {
-        change_refused(tick, request);
+        request_refuse_state(tick, request);
         return;
     }
-    request->seq = event.seq;
-    if (request->kind == ENGINE_RETRY)
-        change_budget(tick, request);
-    if (request->idempotency.key.len > 0) {
-        tick->op.commit.idempotency = request->idempotency;
-        tick->op.commit.idempotency.at_ms = tick->now_ms;
-        tick->op.commit.idempotency.response = id_slice(&live->id);
-        tick->keyed = input;
+    if (request->kind == ENGINE_RETRY) {
+        uint32_t budget_seq;
+
+        (void)request_add_budget(tick, request, &budget_seq);
     }
+    request_taken(tick, input, event.seq);
 }
 
 /* ---- all of them ---- */
@@ -343,8 +367,8 @@ void engine_submit(struct engine *engine, struct engine_request *request)
     request->is_replay = 0;
     request->seq = 0;
     if (engine->drain)
-        refuse(request, "shutting_down", ERR_LIMIT,
-               "the server is shutting down; send this again in a moment");
+        request_refuse(request, "shutting_down", ERR_LIMIT,
+                       "the server is shutting down; send this again in a moment");
     else if (request->kind == ENGINE_CREATE)
         check_create(engine, asked);
     if (request->err.code != ERR_NONE) {
@@ -356,6 +380,9 @@ void engine_submit(struct engine *engine, struct engine_request *request)
         create(engine, asked);
         return;
     }
-    asked->input = (struct input){ .apply = change_apply, .end = replayed_end, .is_request = 1 };
+    asked->input =
+        (struct input){ .apply = request->kind == ENGINE_PATCH ? patch_apply : change_apply,
+                        .end = replayed_end,
+                        .is_request = 1 };
     live_input(live_get(engine, request->session), &asked->input);
 }

@@ -260,7 +260,7 @@ static void tick_submit(struct tick *tick)
     set_row(tick, &tick->row);
     tick->op.commit.row = tick->row;
     if (tick->live->row.version > 0)
-        tick->op.commit.row.metadata = (struct slice){ 0 }; /* unchanged */
+        tick->op.commit.row.metadata = tick->metadata; /* NULL: unchanged */
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -298,6 +298,22 @@ static void carry_out(struct tick *tick)
     commands_carry_out(tick->live, open.at, open.n);
 }
 
+/* What the tick changed of the texts that the session keeps. */
+static void keep_texts(struct tick *tick)
+{
+    struct live *live = tick->live;
+
+    if (tick->context.ptr) {
+        free(live->context);
+        live->context = slice_dup(tick->context);
+    }
+    if (tick->metadata.ptr) {
+        free(live->metadata);
+        live->metadata = slice_dup(tick->metadata);
+        live->row.metadata = slice_of(live->metadata);
+    }
+}
+
 /* The tick is in the store: the session is what it says, and its commands may be carried out. */
 static void committed(struct tick *tick)
 {
@@ -310,6 +326,7 @@ static void committed(struct tick *tick)
     live->state = tick->state;
     live->row = tick->op.commit.row;
     live->row.metadata = metadata;
+    keep_texts(tick);
     live->row.version = version;
     live->row.key = key;
     live->row.state = (struct slice){ 0 };

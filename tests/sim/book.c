@@ -23,6 +23,7 @@ static void session_free(struct book_session *session)
     free(session->items);
     free(session->calls);
     free(session->kinds);
+    free(session->patches);
     free(session);
 }
 
@@ -243,6 +244,8 @@ static void apply(struct book_event *e)
     case EV_MODEL_USAGE: book_model_event(e); break;
     case EV_TOOL_FINISHED:
     case EV_TOOL_FAILED: book_tool_event(e); break;
+    case EV_BUDGET_CHANGED:
+    case EV_CONTEXT_CHANGED: book_patch_event(e); break;
     default: book_life_event(e); break;
     }
 }
@@ -310,6 +313,9 @@ void book_written(struct book *book, const struct store_commit *commit)
         written_event(book, session, &commit->events[i]);
     if (session->tick_interrupted && !session->tick_counts)
         fail(book->world, "ses%u: a crash interrupted it, and was not counted", session->index);
+    if (commit->row.metadata.ptr)
+        (void)snprintf(session->row_metadata, sizeof(session->row_metadata), "%.*s",
+                       (int)commit->row.metadata.len, commit->row.metadata.ptr);
     book_check_row(book, session, &commit->row);
     if (commit->row.owner != 0)
         claim(book, session);

@@ -110,6 +110,12 @@ struct book_session {
     size_t calls_n, calls_cap;
     struct book_item *items;
     size_t items_n, items_cap;
+    char context[TEXT_MAX]; /* in force, as JSON */
+    char metadata[TEXT_MAX];
+    char row_metadata[TEXT_MAX]; /* as the store has them */
+    int is_patch_open;           /* a budget came that is not a retry's: its patch must follow */
+    char (*patches)[TOKEN_MAX];
+    size_t patches_n;
     unsigned answers_n;   /* with tool calls: for the script */
     unsigned char *kinds; /* of event i + 1: enum event_kind */
     int tick_counts;      /* `counts` seen in this tick */
@@ -196,6 +202,8 @@ void book_close_call(struct book_session *session, struct book_call *call, uint3
 void book_charge(struct book_session *session, struct money money);
 int64_t book_wall_used_ms(const struct book_session *session, int64_t now_ms);
 void book_item_add(struct book_session *session, const struct book_item *item);
+/* What instructions of an agent in this world come to. */
+void book_put_instructions(struct buf *text, const struct book_session *session);
 
 struct book_event {
     struct world *world;
@@ -208,6 +216,8 @@ struct book_event {
 void book_model_event(struct book_event *e); /* book_model.c */
 void book_tool_event(struct book_event *e);  /* book_tool.c */
 void book_life_event(struct book_event *e);  /* book_life.c */
+void book_take_texts(struct book_event *e);  /* book_texts.c: context and metadata of a creation */
+void book_patch_event(struct book_event *e);
 __attribute__((noreturn)) void book_wrong(const struct book_event *e, const char *fmt, ...)
     PRINTF(2, 3);
 struct money book_money(const struct json *body, const char *key);

@@ -50,6 +50,7 @@ static void created(struct book_event *e)
         session->limits.crashes != e->world->scene.config.limits.crashes)
         book_wrong(e, "these are not the limits of its agent");
     say(e, "input");
+    book_take_texts(e);
     begin_turn(session, 1);
 }
 
@@ -266,12 +267,6 @@ void book_life_event(struct book_event *e)
     case EV_RESUMED: pause_or_resume(e); break;
     case EV_TIMER_FIRED: timer_fired(e); break;
     case EV_INTERRUPTED: interrupted(e); break;
-    case EV_BUDGET_CHANGED:
-        if (e->event->seq < 2 || e->session->kinds[e->event->seq - 2] != EV_RETRIED)
-            book_wrong(e, "a new budget comes with a retry, and only with one that is taken");
-        e->session->limits.tokens = json_int(json_get(e->body, "tokens"), 0);
-        e->session->limits.nanousd = json_int(json_get(e->body, "nanousd"), 0);
-        break;
     default: book_wrong(e, "nothing in this world leads to such an event");
     }
 }

@@ -80,6 +80,8 @@ static void check_columns(struct book *book, const struct book_session *session,
 /* What must follow in the same tick must have followed. */
 static void check_dues(struct book *book, const struct book_session *session)
 {
+    if (session->is_patch_open)
+        fail(book->world, "ses%u has a new budget that nobody asked for", session->index);
     if (session->due)
         fail(book->world, "ses%u: its turn had to end in the same tick: %s", session->index,
              session->due);
@@ -112,6 +114,9 @@ void book_check_row(struct book *book, const struct book_session *session,
     };
 
     check_dues(book, session);
+    if (strcmp(session->row_metadata, session->metadata) != 0)
+        fail(book->world, "ses%u: the row has the metadata %s, the journal %s", session->index,
+             session->row_metadata, session->metadata);
     check_columns(book, session, columns, ARRAY_LEN(columns));
     check_owner(book, session, row);
 }

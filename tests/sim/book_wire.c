@@ -137,6 +137,18 @@ static void check_reservation(struct book *book, const struct book_session *sess
         fail(book->world, "ses%u: the request is dearer than what was reserved", session->index);
 }
 
+/* The context that was in force when the call was recorded is that of its instructions. */
+static void check_instructions(struct book *book, const struct book_session *session,
+                               const struct model_call *call)
+{
+    CLEANUP(buf_release) struct buf wanted = { .max = 2 * (size_t)TEXT_MAX };
+
+    book_put_instructions(&wanted, session);
+    if (!slice_equal(call->instructions, buf_slice(&wanted)))
+        fail(book->world, "ses%u is to do '%.*s', its context says '%s'", session->index,
+             (int)call->instructions.len, call->instructions.ptr, buf_cstr(&wanted));
+}
+
 static unsigned in_flight(const struct book *book)
 {
     unsigned n = 0;
@@ -182,6 +194,7 @@ struct book_session *book_asked(struct book *book, const struct model_call *call
     session->model.is_asked = 1;
     check_alone(book, session);
     check_history(book, session, call);
+    check_instructions(book, session, call);
     check_reservation(book, session, call);
     return session;
 }

@@ -12,6 +12,7 @@ struct asked {
     struct asked *next;   /* of the same first */
     char text[TOKEN_MAX]; /* found again in the journal */
     char key[TOKEN_MAX];
+    char context[TEXT_MAX], metadata[TEXT_MAX]; /* PATCH */
     char session[ID_TEXT_MAX];
     struct id id; /* the session, as answered */
     int is_answered;
@@ -23,7 +24,8 @@ struct asked {
 static const char *kind_name(enum engine_request_kind kind)
 {
     static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
-                                                                  "pause",  "resume",  "retry" };
+                                                                  "pause",  "resume",  "retry",
+                                                                  "patch" };
     return names[kind];
 }
 
@@ -37,7 +39,7 @@ static int is_acked(const struct asked *asked)
 static enum event_kind event_of(enum engine_request_kind kind)
 {
     static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
-        EV_CREATED, EV_MESSAGE, EV_CANCELLED, EV_PAUSED, EV_RESUMED, EV_RETRIED,
+        EV_CREATED, EV_MESSAGE, EV_CANCELLED, EV_PAUSED, EV_RESUMED, EV_RETRIED, EV_CONTEXT_CHANGED,
     };
     return kinds[kind];
 }
@@ -53,6 +55,9 @@ static void check_done(const struct asked *asked)
         fail(world, "request %u was accepted, and its session is not stored", asked->number);
     if (asked->is_other_body)
         fail(world, "request %u used a key with another body, and was accepted", asked->number);
+    if (request->kind == ENGINE_PATCH && strcmp(asked->context, "{}") == 0)
+        fail(world, "request %u leaves the instructions without a value, and was accepted",
+             asked->number);
     if (asked->was_acked_before && !request->is_replay)
         fail(world, "request %u repeats an accepted one, and was carried out", asked->number);
     if (asked->was_acked_before && strcmp(asked->first->id.text, request->id.text) != 0)
@@ -80,7 +85,8 @@ static void check_refused(const struct asked *asked)
     if (request->err.code == ERR_NOT_FOUND)
         fail(world, "request %u: ses%u is there, and was not found", asked->number, session->index);
     if (request->err.code == ERR_CONFLICT &&
-        ((request->kind == ENGINE_MESSAGE && session->life != LIFE_CANCELLED) ||
+        (((request->kind == ENGINE_MESSAGE || request->kind == ENGINE_PATCH) &&
+          session->life != LIFE_CANCELLED) ||
          (request->kind == ENGINE_CANCEL && session->end_seq == 0)))
         fail(world, "request %u was refused: %s", asked->number, request->err.msg);
 }
@@ -180,6 +186,26 @@ static void change(struct world *world, enum engine_request_kind kind,
     submit(asked);
 }
 
+/* Always new metadata; now and then a context, which may lack what the instructions need. */
+static void patch(struct world *world, const struct book_session *session)
+{
+    struct asked *asked = asked_new(world, ENGINE_PATCH);
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    (void)snprintf(asked->metadata, sizeof(asked->metadata), "{\"tag\":\"%s\"}", asked->text);
+    asked->request.metadata = slice_of(asked->metadata);
+    if (below(world, 2)) {
+        if (below(world, 5))
+            (void)snprintf(asked->context, sizeof(asked->context), "{\"who\":\"%s\"}", asked->text);
+        else
+            (void)snprintf(asked->context, sizeof(asked->context), "{}");
+        asked->request.context = slice_of(asked->context);
+    }
+    if (below(world, 3) == 0)
+        draw_budget(world, &asked->request);
+    submit(asked);
+}
+
 /* The same once more: at once, much later, before the first has its answer. */
 static void replay(struct world *world)
 {
@@ -192,6 +218,7 @@ static void replay(struct world *world)
     asked = asked_new(world, first->request.kind);
     asked->request.agent = first->request.agent;
     asked->request.context = first->request.context;
+    asked->request.metadata = first->request.metadata;
     asked->request.budget = first->request.budget;
     memcpy(asked->text, first->text, sizeof(asked->text));
     memcpy(asked->key, first->key, sizeof(asked->key));
@@ -224,7 +251,9 @@ void client_act(struct world *world, enum act act)
         replay(world);
     } else {
         session = draw_session(world);
-        if (session)
+        if (session && act == ACT_PATCH)
+            patch(world, session);
+        else if (session)
             change(world, kinds[act], session);
     }
 }
@@ -259,6 +288,8 @@ static unsigned times_said(const struct book *book, const char *text)
 
         for (size_t k = 0; k < session->items_n; k++)
             n += !session->items[k].is_answer && strcmp(session->items[k].token, text) == 0;
+        for (size_t k = 0; k < session->patches_n; k++)
+            n += strcmp(session->patches[k], text) == 0;
     }
     return n;
 }
@@ -291,7 +322,8 @@ void clients_check(struct world *world)
 
         if (!asked->is_answered)
             fail(world, "request %u was never answered", asked->number);
-        if (asked->first == asked && (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE))
+        if (asked->first == asked &&
+            (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE || kind == ENGINE_PATCH))
             check_said(asked);
     }
 }

@@ -43,7 +43,7 @@ struct weights {
     uint32_t tool_late;      /* ends by itself although it was stopped */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
     uint32_t pill;           /* percent of sessions under which the process dies */
-    uint32_t act[10];        /* enum act: how often which */
+    uint32_t act[11];        /* enum act: how often which */
     uint32_t pause_ms;       /* between two acts, at most */
     uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
@@ -56,6 +56,7 @@ enum act {
     ACT_PAUSE,
     ACT_RESUME,
     ACT_RETRY,
+    ACT_PATCH,
     ACT_REPLAY,
     ACT_CRASH,
     ACT_DRAIN,

@@ -61,8 +61,9 @@ static uint32_t draw(struct world *world, uint32_t most)
 static void draw_weights(struct world *world)
 {
     static const uint32_t most[ACT_COUNT] = {
-        [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5, [ACT_PAUSE] = 8, [ACT_RESUME] = 12,
-        [ACT_RETRY] = 12,  [ACT_REPLAY] = 10,  [ACT_CRASH] = 15, [ACT_DRAIN] = 8, [ACT_JUMP] = 5,
+        [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5,  [ACT_PAUSE] = 8,
+        [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_REPLAY] = 10, [ACT_CRASH] = 15,
+        [ACT_DRAIN] = 8,   [ACT_JUMP] = 5,     [ACT_PATCH] = 12,
     };
     struct weights *w = &world->weights;
 
