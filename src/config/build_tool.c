@@ -30,8 +30,8 @@ static const char *build_parameters(struct build *build, struct fields fields,
 
     if (!node)
         return known_schema(build, otherwise);
-    if (!schema_check(node, build->report) ||
-        !yaml_json_canonical(&canonical, node, PARAMETERS_BYTES_MAX, build->report))
+    if (!yaml_json_canonical(&canonical, node, PARAMETERS_BYTES_MAX, build->report) ||
+        !schema_check(node, buf_slice(&canonical), build->report))
         return NULL;
     return build_own(build, &canonical);
 }

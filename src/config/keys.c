@@ -215,7 +215,8 @@ static const struct key keys[] = {
       .name = "parameters",
       .type = VALUE_SCHEMA,
       .fallback_text = "a builtin has its own; else no arguments",
-      .about = "What its arguments are: a JSON Schema of an object." },
+      .about = "What its arguments are: a JSON Schema of an object, see below. A call whose "
+               "arguments do not fit never runs: the model is told what is wrong." },
     { .section = SECTION_TOOL,
       .name = "exec",
       .type = VALUE_MAP,

@@ -117,3 +117,46 @@ const struct yaml_node *yaml_follow(const struct yaml_node *node, const char *pa
     }
     return node;
 }
+
+/* Is that the name, with ~0 for ~ and ~1 for a slash? */
+static int is_pointed_at(const char *name, struct slice step)
+{
+    size_t i = 0;
+
+    for (; *name && i < step.len; name++, i++) {
+        char c = step.ptr[i];
+
+        if (c == '~' && i + 1 < step.len)
+            c = step.ptr[++i] == '1' ? '/' : '~';
+        if (c != *name)
+            return 0;
+    }
+    return !*name && i == step.len;
+}
+
+static const struct yaml_node *child_pointed_at(const struct yaml_node *node, struct slice step)
+{
+    const struct yaml_node *child = node->kind == YAML_MAP ? node->first : NULL;
+
+    if (node->kind == YAML_LIST && step.len > 0 && step.ptr[0] >= '0' && step.ptr[0] <= '9')
+        return child_at(node, strtoul(step.ptr, NULL, 10));
+    while (child && !is_pointed_at(child->name, step))
+        child = child->next;
+    return child;
+}
+
+const struct yaml_node *yaml_follow_pointer(const struct yaml_node *node, const char *pointer)
+{
+    const struct yaml_node *next = node;
+
+    while (next) {
+        node = next;
+        if (*pointer != '/')
+            break;
+        struct slice step = { pointer + 1, strcspn(pointer + 1, "/") };
+
+        next = child_pointed_at(node, step);
+        pointer += 1 + step.len;
+    }
+    return node;
+}

@@ -75,5 +75,7 @@ struct yaml_path yaml_path(const struct yaml_node *node);
  * "replies[0].calls[1].tool: must be ..." as far as that leads. Never NULL.
  */
 const struct yaml_node *yaml_follow(const struct yaml_node *node, const char *path);
+/* The same along a JSON pointer: "/replies/0/calls". */
+const struct yaml_node *yaml_follow_pointer(const struct yaml_node *node, const char *pointer);
 
 #endif

@@ -241,37 +241,46 @@ static void schemas(void **state)
 {
     static const struct bad cases[] = {
         { SCHEMA "x\n", "11:17",
-          "tools.t.parameters is no JSON Schema: 'parameters' must be a mapping that begins with "
-          "'type: object', not string" },
+          "tools.t.parameters must be a JSON Schema, a mapping that begins with 'type: object', "
+          "not "
+          "string" },
         { SCHEMA "{ }\n", "11:5", "write 'type: object' at its top" },
         { SCHEMA "{ type: array }\n", "11:25", "write 'type: object' at its top" },
         { SCHEMA "{ type: object, properties: [a] }\n", "11:45",
-          "tools.t.parameters.properties is no JSON Schema: 'properties' must be a mapping" },
+          "in the JSON Schema, tools.t.parameters.properties must be an object of" },
         { SCHEMA "{ type: object, properties: { a: string } }\n", "11:50",
-          "parameters.properties.a is no JSON Schema: 'a' must be a schema (a mapping), not "
-          "string" },
+          "tools.t.parameters.properties.a must be a schema (an object), not string" },
         { SCHEMA "{ type: object, properties: { a: { type: strng } } }\n", "11:58",
-          "there is no type 'strng'; did you mean 'string'?" },
+          "parameters.properties.a.type names a type that there is not; did you mean 'string'?" },
         { SCHEMA "{ type: object, properties: { a: { type: [] } } }\n", "11:58", "a list of some" },
         { SCHEMA "{ type: object, properties: { a: { type: 1 } } }\n", "11:58",
           "must be the name of a type, not integer" },
-        { SCHEMA "{ type: object, required: a }\n", "11:43", "must be a list of texts" },
-        { SCHEMA "{ type: object, required: [a, 1] }\n", "11:47", "it must be text, not integer" },
-        { SCHEMA "{ type: object, required: [a, a] }\n", "11:47", "'a' stands here twice" },
+        { SCHEMA "{ type: object, required: a }\n", "11:43", "must be a list of strings" },
+        { SCHEMA "{ type: object, required: [a, 1] }\n", "11:47",
+          "parameters.required[1] must be a string, not integer" },
+        { SCHEMA "{ type: object, required: [a, a] }\n", "11:47", "must not be there twice" },
         { SCHEMA "{ type: object, properties: { a: { required: true } } }\n", "11:62",
-          "'required' must be a list of texts (at most 1000), not boolean" },
+          "parameters.properties.a.required must be a list of strings, not boolean" },
         { SCHEMA "{ type: object, properties: { a: { enum: [] } } }\n", "11:58", "not empty" },
         { SCHEMA "{ type: object, properties: { a: { minimum: '1' } } }\n", "11:61", "a number" },
         { SCHEMA "{ type: object, properties: { a: { multipleOf: 0 } } }\n", "11:64", "above 0" },
         { SCHEMA "{ type: object, properties: { a: { minLength: -1 } } }\n", "11:63", "from 0" },
         { SCHEMA "{ type: object, properties: { a: { minLength: 1.5 } } }\n", "11:63", "from 0" },
-        { SCHEMA "{ type: object, properties: { a: { pattern: 1 } } }\n", "11:61", "be text" },
+        { SCHEMA "{ type: object, properties: { a: { pattern: 1 } } }\n", "11:61", "be a string" },
         { SCHEMA "{ type: object, properties: { a: { items: 1 } } }\n", "11:59", "a schema" },
         { SCHEMA "{ type: object, properties: { a: { items: [] } } }\n", "11:59", "of schemas" },
         { SCHEMA "{ type: object, anyOf: { } }\n", "11:40", "must be a list of schemas" },
         { SCHEMA "{ type: object, uniqueItems: 'true' }\n", "11:46", "true or false" },
         { SCHEMA "{ type: object, examples: 1 }\n", "11:43", "must be a list" },
-        { SCHEMA "{ type: object, dependentRequired: { a: b } }\n", "11:57", "list of texts" },
+        { SCHEMA "{ type: object, dependentRequired: { a: b } }\n", "11:57", "list of strings" },
+        { SCHEMA "{ type: object, properties: { a/b: { pattern: '(' } } }\n", "11:63",
+          "parameters.properties.a/b.pattern is no pattern that can be checked" },
+        { SCHEMA "{ type: object, unevaluatedProperties: false }\n", "11:56",
+          "parameters.unevaluatedProperties is a keyword that is not supported" },
+        { SCHEMA "{ type: object, properties: { a: { $ref: 'http://x/y' } } }\n", "11:58",
+          "parameters.properties.a.$ref" },
+        { SCHEMA "{ type: object, allOf: [{ $ref: '#' }] }\n", "11:41",
+          "parameters.allOf[0] leads back to itself without end" },
         { SCHEMA "{ type: object, default: .inf }\n", "11:42", "out of range for a number" },
         { SCHEMA "{ type: object, title: '${PAWL_T_UNSET}' }\n", "11:40",
           "PAWL_T_UNSET is not set" },
@@ -280,6 +289,25 @@ static void schemas(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_bad(&cases[i]);
+}
+
+/* A schema's errors are listed as far as its compiler lists them; that there may be more is said.
+ */
+static void many_errors_of_a_schema(void **state)
+{
+    static const char text[] = SCHEMA "{ type: object, required: [1, 2, 3, 4, 5, 6, 7, 8, 9] }\n";
+    struct buf report;
+    struct err err;
+
+    (void)state;
+    assert_null(test_load(text, &report, &err));
+    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:11:5: the JSON Schema tools.t.parameters "
+                                              "may have more errors\n"));
+    assert_non_null(strstr(buf_cstr(&report), "pawl.yaml:11:44: in the JSON Schema, "
+                                              "tools.t.parameters.required[0] must be a string"));
+    assert_non_null(strstr(buf_cstr(&report), ".required[7] must be a string"));
+    assert_null(strstr(buf_cstr(&report), ".required[8] must be a string"));
+    buf_release(&report);
 }
 
 static void agents(void **state)
@@ -428,6 +456,7 @@ int main(void)
         cmocka_unit_test(scripts_in_files),
         cmocka_unit_test(tools),
         cmocka_unit_test(schemas),
+        cmocka_unit_test(many_errors_of_a_schema),
         cmocka_unit_test(agents),
         cmocka_unit_test(long_instructions),
         cmocka_unit_test(later_keys),

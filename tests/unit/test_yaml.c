@@ -65,6 +65,12 @@ static void nodes_know_their_places_and_names(void **state)
     assert_ptr_equal(yaml_follow(root, "a[0].b"), yaml_get(root, "a"));
     assert_ptr_equal(yaml_follow(root, "not a path"), root);
     assert_ptr_equal(yaml_follow(root, ""), root);
+    assert_ptr_equal(yaml_follow_pointer(root, "/b/1/z"), z);
+    assert_ptr_equal(yaml_follow_pointer(root, "/b/1/nope/z"), b->last);
+    assert_ptr_equal(yaml_follow_pointer(root, "/b/2"), b);
+    assert_ptr_equal(yaml_follow_pointer(root, "/b/k"), b);
+    assert_ptr_equal(yaml_follow_pointer(root, "/a/0"), yaml_get(root, "a"));
+    assert_ptr_equal(yaml_follow_pointer(root, ""), root);
     assert_null(yaml_get(root, "c"));
     assert_null(yaml_get(b, "k")); /* a list has no keys */
     yaml_free(doc);
