@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "store/sqlite_files.h"
 
 enum { SWEEP_PIECE = 1000, WRITER_CACHE_KIB = 64 * 1024 };
 
@@ -110,6 +111,7 @@ struct outcome {
 struct sqlite_writer {
     sqlite3 *db;
     sqlite3_stmt *st[STATEMENT_COUNT];
+    struct sqlite_files files;
     int wal_pages;
     /* The last worker looked up in this transaction: all ticks of a batch have the same one. */
     uint32_t fence_worker;
@@ -646,9 +648,15 @@ static void deliver(struct store_op *op, struct outcome *o)
 
 void sqlite_writer_run(struct sqlite_writer *w, struct store_op *const *ops, size_t n)
 {
+    struct err gone = { 0 };
     size_t from = 0;
 
     ASSERT(n <= SQLITE_BATCH_OPS_MAX);
+    if (n > 0 && sqlite_files_check(&w->files, &gone)) {
+        w->outcomes[0].err = gone;
+        lose(w, 0, 0, n);
+        from = n;
+    }
     while (from < n) {
         size_t until = n;
         enum fate fate = transact(w, ops, from, &until);
@@ -720,6 +728,8 @@ enum err_code sqlite_writer_open(struct sqlite_writer **ret_writer, const char *
         if (sqlite_db_prepare(w->db, statement_sql[i], &w->st[i], err))
             goto fail;
     }
+    if (sqlite_files_note(&w->files, w->db, err))
+        goto fail;
     (void)sqlite3_wal_hook(w->db, on_wal, w);
     *ret_writer = w;
     return ERR_NONE;
