@@ -234,11 +234,22 @@ static void put_head(struct buf *buf, const struct store_session *row)
     json_put_int(buf, row->turn);
 }
 
+/* They go out as they are stored, so they are read first: somebody may have written to the file. */
+static enum err_code put_metadata(struct buf *buf, struct slice metadata, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+
+    if (read_body(&root, metadata, "metadata", err))
+        return err->code;
+    if (root && json_kind(root) != JSON_KIND_OBJECT)
+        return err_set(err, ERR_CORRUPT, "the stored metadata are no JSON object");
+    json_key(buf, "metadata");
+    json_put_raw(buf, root ? metadata : SLICE_LIT("{}"));
+    return ERR_NONE;
+}
+
 static void put_tail(struct buf *buf, const struct store_session *row)
 {
-    put_usage(buf, row);
-    json_key(buf, "metadata");
-    json_put_raw(buf, row->metadata.len ? row->metadata : SLICE_LIT("{}"));
     put_text_or_null(buf, "parent", row->parent.len ? row->parent : (struct slice){ NULL, 0 });
     put_time(buf, "created_at", row->created_at_ms);
     put_time(buf, "updated_at", row->updated_at_ms);
@@ -254,16 +265,27 @@ size_t json_session_bytes_max(const struct store_load *load)
            load->end.len * 2 + load->context.len;
 }
 
+static enum err_code put_members(struct buf *buf, const struct store_load *load,
+                                 const struct call_names *names, struct err *err)
+{
+    put_head(buf, &load->row);
+    put_usage(buf, &load->row);
+    if (put_metadata(buf, load->row.metadata, err))
+        return err->code;
+    put_tail(buf, &load->row);
+    if (put_context(buf, load->context, err) || put_task(buf, load->task, err) ||
+        put_end(buf, load, err) || put_state(buf, &load->row, names, err))
+        return err->code;
+    return ERR_NONE;
+}
+
 enum err_code json_put_session(struct buf *buf, const struct store_load *load,
                                const struct call_names *names, struct err *err)
 {
     size_t before = buf->len;
 
     json_begin(buf, '{');
-    put_head(buf, &load->row);
-    put_tail(buf, &load->row);
-    if (put_context(buf, load->context, err) || put_task(buf, load->task, err) ||
-        put_end(buf, load, err) || put_state(buf, &load->row, names, err)) {
+    if (put_members(buf, load, names, err)) {
         buf_cut(buf, before); /* half an object is worse than none */
         return err->code;
     }

@@ -2,6 +2,7 @@
 #include "api/ask.h"
 #include "api/cursor.h"
 #include "api/json_session.h"
+#include "base/log.h"
 
 enum { LIST_LIMIT = 50, FILTER_TEXT_MAX = 256 };
 
@@ -81,33 +82,37 @@ static int read_page(const struct ask *ask, struct store_list *list, struct refu
     return 0;
 }
 
-static enum err_code put_rows(struct buf *json, const struct store_list *list, struct err *err)
+/* One whose stored texts are no good is left out, as the store leaves out a row that cannot be. */
+static void put_row(struct buf *json, const struct store_load *load)
+{
+    struct err err = { 0 };
+
+    if (json_put_session(json, load, NULL, &err))
+        log_line(LOG_ERROR, "a session cannot be read and is left out of a list; see pawl verify",
+                 "key", log_int(load->row.key), "error", err.msg, NULL);
+}
+
+static void put_rows(struct buf *json, const struct store_list *list)
 {
     char cursor[CURSOR_TEXT_MAX];
 
     json_begin(json, '{');
     json_key(json, "data");
     json_begin(json, '[');
-    for (size_t i = 0; i < list->rows_n; i++) {
-        if (json_put_session(json, &list->rows[i], NULL, err))
-            return err_wrap(err, "session %.*s", (int)list->rows[i].row.id.len,
-                            list->rows[i].row.id.ptr);
-    }
+    for (size_t i = 0; i < list->rows_n; i++)
+        put_row(json, &list->rows[i]);
     json_end(json, ']');
     json_key(json, "next_cursor");
-    if (list->has_more && list->rows_n > 0)
-        json_put_str(json,
-                     slice_of(cursor_text(cursor, 'l', list->rows[list->rows_n - 1].row.key)));
+    if (list->has_more && list->last_key > 0)
+        json_put_str(json, slice_of(cursor_text(cursor, 'l', list->last_key)));
     else
         json_put_null(json);
     json_end(json, '}');
-    return ERR_NONE;
 }
 
 static void on_listed(struct store_op *op, void *arg)
 {
     struct ask *ask = arg;
-    struct err err = { 0 };
     size_t bytes_max = 1024;
 
     if (op->err.code) {
@@ -118,10 +123,8 @@ static void on_listed(struct store_op *op, void *arg)
         bytes_max += json_session_bytes_max(&op->list.rows[i]);
     CLEANUP(buf_release) struct buf json = { .max = bytes_max };
 
-    if (put_rows(&json, &op->list, &err))
-        ask_store_failed(ask, &err);
-    else
-        ask_reply(ask, 200, &json, NULL);
+    put_rows(&json, &op->list);
+    ask_reply(ask, 200, &json, NULL);
 }
 
 void sessions_list(struct ask *ask)

@@ -103,7 +103,12 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
     case ERR_CONFLICT:
         ask_reply_problem(ask, 409, code_or(request, "session_state"), "%s", text);
         return;
-    case ERR_LIMIT: ask_reply_problem(ask, 503, code_or(request, "overloaded"), "%s", text); return;
+    case ERR_LIMIT:
+        if (request->code)
+            ask_reply_problem(ask, 503, request->code, "%s", text);
+        else
+            ask_reply_problem(ask, 413, "too_large_to_store", "%s", text);
+        return;
     case ERR_UNAVAILABLE:
         ask_reply_problem(ask, 503, code_or(request, "store_unavailable"),
                           "Nothing was changed: %s. Try again.", text);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/id.h"
 #include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/known.h"
@@ -56,6 +57,8 @@ static void stop(struct check *check, const struct err *err)
 
 static void next_session(struct check *check)
 {
+    for (; check->at < check->rows_n && check->rows[check->at].row.is_corrupt; check->at++)
+        on_fault(check, 0, "its row has a value that cannot be");
     if (check->at < check->rows_n)
         events_next(check, 0);
     else if (check->has_more)
@@ -120,9 +123,17 @@ static void on_scanned(struct store_op *op, void *arg)
     for (check->at = 0; check->at < check->rows_n; check->at++) {
         const struct store_session *row = &op->scan.rows[check->at];
 
-        (void)snprintf(check->ids[check->at], sizeof(check->ids[0]), "%.*s", (int)row->id.len,
-                       row->id.ptr);
+        if (id_is_valid(row->id, "ses_"))
+            (void)snprintf(check->ids[check->at], sizeof(check->ids[0]), "%.*s", (int)row->id.len,
+                           row->id.ptr);
+        else
+            (void)snprintf(check->ids[check->at], sizeof(check->ids[0]),
+                           "session with key %" PRId64, row->key);
         check->last_key = row->key;
+        if (row->is_corrupt) {
+            check->rows[check->at] = (struct verify){ .row = *row };
+            continue;
+        }
         verify_begin(&check->rows[check->at], row, on_fault, check);
     }
     check->at = 0;

@@ -6,6 +6,7 @@
  * message and are not recorded as calls; if no call of an answer finds a place, the model is asked
  * again with those answers.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -125,7 +126,7 @@ static struct spend cost_of(struct tick *tick, const struct model_result *result
     return price_usage(model ? &model->price : &no_price, &result->usage);
 }
 
-static void late_usage(struct tick *tick, struct answer *answer)
+static void late_usage(struct tick *tick, const struct answer *answer)
 {
     struct session_event event = { .kind = EV_MODEL_USAGE,
                                    .call = answer->call,
@@ -139,6 +140,20 @@ static void late_usage(struct tick *tick, struct answer *answer)
         return; /* it stays charged */
     event.model_usage.used = cost_of(tick, &answer->result);
     (void)tick_add(tick, &(struct tick_event){ .event = &event, .extras = extras });
+}
+
+static void failed(struct tick *tick, const struct answer *answer);
+
+/* What the journal cannot hold is no answer: it would be refused each time it is recorded. */
+static void too_large(struct tick *tick, const struct answer *answer)
+{
+    struct answer refused = *answer;
+
+    refused.result.error = MODEL_BAD_ANSWER;
+    (void)snprintf(refused.result.message, sizeof(refused.result.message),
+                   "the answer is too large: an event of at most %d MiB is kept",
+                   STORE_BODY_MAX / 1024 / 1024);
+    failed(tick, &refused);
 }
 
 static void answered(struct tick *tick, struct answer *answer)
@@ -173,12 +188,17 @@ static void answered(struct tick *tick, struct answer *answer)
         call_extras[i] = declared[i].extras;
     }
     put_wire(tick, result, n, &wire);
+    const struct tick_event add = {
+        .event = &event, .extras = extras, .call_extras = call_extras, .wire = buf_slice(&wire)
+    };
+
+    if (!tick_fits(&add)) {
+        too_large(tick, answer);
+        return;
+    }
     if (result->calls_n == 0)
         tick->reason.output = result->text;
-    if (tick_add(tick, &(struct tick_event){ .event = &event,
-                                             .extras = extras,
-                                             .call_extras = call_extras,
-                                             .wire = buf_slice(&wire) }) == VERDICT_MOVED) {
+    if (tick_add(tick, &add) == VERDICT_MOVED) {
         keep_calls(tick->live, &event, result, declared);
         return;
     }
@@ -197,7 +217,7 @@ static int64_t next_try(struct tick *tick, const struct answer *answer)
                        answer->result.retry_after_ms, answer->random64);
 }
 
-static void failed(struct tick *tick, struct answer *answer)
+static void failed(struct tick *tick, const struct answer *answer)
 {
     const struct model_result *result = &answer->result;
     const char *name = model_error_name(result->error);

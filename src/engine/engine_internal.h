@@ -163,6 +163,7 @@ struct tick {
     struct session_state state; /* after the events so far */
     struct store_event *events; /* in arena */
     size_t events_n, events_cap;
+    size_t bytes; /* of their bodies and wires */
     struct session_command *commands;
     size_t commands_n;
     size_t commands_cap;
@@ -182,6 +183,8 @@ struct tick {
     struct store_op op;
 };
 
+/* False: its body or its wire is longer than the store takes. For what the outside has sized. */
+int tick_fits(const struct tick_event *add);
 /* Applies an event to the tick's state; on MOVED it will be recorded. Sets its seq and time. */
 enum verdict tick_add(struct tick *tick, const struct tick_event *add);
 void tick_run(struct live *live); /* builds a tick from what waits, and commits it */
@@ -273,6 +276,12 @@ void timed_free(struct timed *timed);
 struct sweep *sweep_new(struct engine *engine);
 void sweep_start(struct sweep *sweep);
 void sweep_free(struct sweep *sweep); /* NULL-safe */
+
+/* False: it is left alone, as a session that cannot be read; all others go on. */
+static inline int row_is_usable(const struct store_session *row)
+{
+    return !row->is_corrupt && row->id.len < ID_TEXT_MAX;
+}
 
 void recovery_start(struct engine *engine);
 void recovery_free(struct recovery *recovery);

@@ -213,6 +213,9 @@ static enum err_code take_row(struct live *live, const struct store_load *load, 
     if (session_decode(&live->state, load->row.state, err) ||
         take_context(live, load->context, err))
         return err_wrap(err, "session %s", live->id.text);
+    if (live->state.seq != load->row.seq)
+        return err_set(err, ERR_CORRUPT, "session %s: its row and its state are not of one tick",
+                       live->id.text);
     replace(&live->tenant, load->row.tenant);
     replace(&live->agent, load->row.agent);
     replace(&live->parent, load->row.parent);

@@ -58,10 +58,29 @@ static void put_output(struct buf *text, const struct tool_result *result)
     }
 }
 
+/* Each byte of it may take six as JSON, and in the wire, too: so much surely fits. */
+static void cut_output(struct buf *text)
+{
+    enum { KEPT_BYTES_MAX = STORE_BODY_MAX / 8 };
+    size_t whole = text->len;
+
+    buf_cut(text, utf8_prefix(buf_slice(text), KEPT_BYTES_MAX).len);
+    buf_putf(text, "\n[cut: the first %zu of %zu bytes; as JSON they take too many]", text->len,
+             whole);
+}
+
+static void put_result_wire(struct tick *tick, uint32_t call, int is_error, struct slice output,
+                            struct buf *wire)
+{
+    const struct call_info *info = live_call(tick->live, call);
+
+    if (info)
+        engine_format(tick->live)->put_tool_result(wire, slice_of(info->id), output, is_error);
+}
+
 static void finished(struct tick *tick, const struct outcome *outcome)
 {
     const struct tool_result *result = &outcome->result;
-    const struct call_info *info = live_call(tick->live, outcome->call);
     CLEANUP(buf_release) struct buf output = { .max = HISTORY_BYTES_MAX };
     CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
     struct session_event event = { .kind = EV_TOOL_FINISHED,
@@ -69,7 +88,7 @@ static void finished(struct tick *tick, const struct outcome *outcome)
                                    .attempt = outcome->attempt };
 
     put_output(&output, result);
-    const struct event_extra extras[] = {
+    struct event_extra extras[] = {
         { .name = "output", .kind = EXTRA_TEXT, .text = { buf_cstr(&output), output.len } },
         { .name = "is_error", .kind = EXTRA_BOOL, .number = result->status != 0 },
         { .name = "status", .kind = EXTRA_INT, .number = result->status },
@@ -80,9 +99,14 @@ static void finished(struct tick *tick, const struct outcome *outcome)
           .text = result->errors.len ? result->errors : (struct slice){ 0 } },
         { 0 },
     };
-    if (info)
-        engine_format(tick->live)
-            ->put_tool_result(&wire, slice_of(info->id), buf_slice(&output), result->status != 0);
+    put_result_wire(tick, outcome->call, result->status != 0, buf_slice(&output), &wire);
+    if (!tick_fits(
+            &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) })) {
+        cut_output(&output);
+        extras[0].text = (struct slice){ buf_cstr(&output), output.len };
+        buf_clear(&wire);
+        put_result_wire(tick, outcome->call, result->status != 0, buf_slice(&output), &wire);
+    }
     if (tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
                                              .wire = buf_slice(&wire) }) != VERDICT_MOVED)

@@ -92,6 +92,11 @@ void recover_inherited(struct live *live)
 
 static void take_up(struct engine *engine, const struct store_session *row)
 {
+    if (!row_is_usable(row)) {
+        log_line(LOG_ERROR, "a session cannot be read and is left alone; see pawl verify", "key",
+                 log_int(row->key), NULL);
+        return;
+    }
     if (!is_mine(engine, row)) /* else it was begun by this process, beside the recovery */
         live_pump(live_get(engine, row->id));
 }

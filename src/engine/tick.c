@@ -16,6 +16,11 @@ enum {
     TICK_INPUT_ROOM = SESSION_CALLS_MAX * 2 + 8,
     TICK_EVENTS_FEW = 8,
     BODY_BYTES_MAX = 256 * 1024 * 1024,
+    /* An input adds at most an answer, its wire, the same text as an output, and short events. */
+    TICK_BYTES_MAX = STORE_COMMIT_BYTES_MAX - 3 * STORE_BODY_MAX - 8 * 1024 * 1024,
+    ESCAPED_BYTES_MAX = 6, /* a byte of text as JSON: \u0001 */
+    FRAME_BYTES_MAX =
+        64 * 1024, /* what stands in a body, or in that of the turn's end, beside it */
 };
 
 static struct tick *tick_new(struct live *live)
@@ -124,6 +129,30 @@ static struct store_event *next_event(struct tick *tick)
     return &tick->events[tick->events_n++];
 }
 
+static size_t texts_bytes(const struct event_extra *extras)
+{
+    size_t bytes = 0;
+
+    for (; extras && extras->name; extras++)
+        bytes += extras->text.len;
+    return bytes;
+}
+
+int tick_fits(const struct tick_event *add)
+{
+    CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
+    size_t bytes = texts_bytes(add->extras);
+
+    if (add->wire.len > STORE_BODY_MAX)
+        return 0;
+    for (uint32_t i = 0; add->call_extras && i < add->event->model_answered.calls_n; i++)
+        bytes += texts_bytes(add->call_extras[i]);
+    if (bytes < (STORE_BODY_MAX - FRAME_BYTES_MAX) / ESCAPED_BYTES_MAX)
+        return 1;
+    event_write(&body, add->event, add->extras, add->call_extras);
+    return body.len <= STORE_BODY_MAX - FRAME_BYTES_MAX;
+}
+
 enum verdict tick_add(struct tick *tick, const struct tick_event *add)
 {
     CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
@@ -138,6 +167,7 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
     keep_commands(tick, &commands);
     note_event(tick, add->event, &before);
     event_write(&body, add->event, add->extras, add->call_extras);
+    tick->bytes += body.len + add->wire.len;
     *next_event(tick) =
         (struct store_event){ .seq = add->event->seq,
                               .kind = add->event->kind,
@@ -156,7 +186,8 @@ static void take_inputs(struct tick *tick)
 {
     struct live *live = tick->live;
 
-    while (live->inputs && tick->events_n + TICK_INPUT_ROOM < TICK_EVENTS_MAX) {
+    while (live->inputs && tick->events_n + TICK_INPUT_ROOM < TICK_EVENTS_MAX &&
+           tick->bytes < TICK_BYTES_MAX) {
         struct input *input = live->inputs;
 
         live->inputs = input->next;
@@ -438,6 +469,24 @@ static void note_store(struct engine *engine, const struct err *err)
         log_line(LOG_INFO, "the store takes writes again", NULL);
 }
 
+/*
+ * What is stored of this session contradicts what was read of it: somebody wrote to the file. It
+ * is this session's trouble alone, and stays as it is; whoever asks for it is told.
+ */
+static void leave_alone(struct tick *tick, const struct err *err)
+{
+    struct live *live = tick->live;
+
+    log_line(LOG_ERROR, "a session cannot be stored and is left alone; see pawl verify", "session",
+             live->id.text, "error", err->msg, NULL);
+    live->is_gone = 1;
+    live->load_err = *err;
+    live->load_err.code = ERR_CORRUPT;
+    model_jobs_stop(live);
+    tool_jobs_stop(live);
+    dropped(tick);
+}
+
 static void on_commit(struct store_op *op, void *arg)
 {
     struct tick *tick = arg;
@@ -473,8 +522,12 @@ static void on_commit(struct store_op *op, void *arg)
     case ERR_NOT_FOUND:
     case ERR_CORRUPT: break;
     }
-    (void)err_wrap(&err, "session %s cannot be stored", live->id.text);
-    engine_fatal(live->engine, &err);
+    if (err.code == ERR_INVALID && live->row.version == 0) { /* nobody but us has made it */
+        (void)err_wrap(&err, "session %s cannot be stored", live->id.text);
+        engine_fatal(live->engine, &err);
+        return;
+    }
+    leave_alone(tick, &err);
 }
 
 /* A session that a former process left in flight, without an owner: this one takes it. */

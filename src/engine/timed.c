@@ -83,7 +83,8 @@ static void on_page(struct store_op *op, void *arg)
         return;
     }
     for (size_t i = 0; i < n; i++)
-        timed_add(timed, op->scan.rows[i].id, op->scan.rows[i].wake_at_ms);
+        if (row_is_usable(&op->scan.rows[i]))
+            timed_add(timed, op->scan.rows[i].id, op->scan.rows[i].wake_at_ms);
     if (!op->scan.has_more || n == 0 || op->scan.rows[n - 1].wake_at_ms > until_ms) {
         look_again(timed, LOOK_EVERY_MS);
         return;

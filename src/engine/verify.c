@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/json.h"
 #include "core/event_json.h"
 
 static void fault(struct verify *verify, uint32_t seq, const char *fmt, ...) PRINTF(3, 4);
@@ -27,6 +28,18 @@ static void break_off(struct verify *verify, uint32_t seq, const char *text)
     fault(verify, seq, "%s", text);
 }
 
+static void check_metadata(struct verify *verify)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    struct slice text = verify->row.metadata;
+    struct err err = { 0 };
+
+    if (text.len > 0 && json_read(&root, text, text.len, &err))
+        fault(verify, 0, "its metadata cannot be read: %s", err.msg);
+    else if (root && json_kind(root) != JSON_KIND_OBJECT)
+        fault(verify, 0, "its metadata are no JSON object");
+}
+
 void verify_begin(struct verify *verify, const struct store_session *row, verify_fault_fn *on_fault,
                   void *arg)
 {
@@ -34,6 +47,7 @@ void verify_begin(struct verify *verify, const struct store_session *row, verify
     struct err err = { 0 };
 
     *verify = (struct verify){ .row = *row, .on_fault = on_fault, .arg = arg };
+    check_metadata(verify);
     if (session_decode(&stored, row->state, &err)) {
         fault(verify, 0, "its stored state cannot be read: %s", err.msg);
         return;

@@ -190,6 +190,7 @@ static void list(const struct mem_store *m, struct store_list *op)
         key = op->before_key - 1;
     op->rows_n = 0;
     op->has_more = 0;
+    op->last_key = 0;
     for (; key > 0; key--) {
         const struct mem_session *session = mem_session(m, key);
 
@@ -202,6 +203,7 @@ static void list(const struct mem_store *m, struct store_list *op)
         struct store_load *row = &rows[op->rows_n++];
 
         *row = with_texts(session);
+        op->last_key = key;
         row->row.state = (struct slice){ 0 };
         bytes += row->task.len + row->end.len + row->context.len + row->row.metadata.len;
     }

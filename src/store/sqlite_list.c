@@ -93,7 +93,8 @@ static void add_metadata(struct query *query, struct slice name, struct slice va
     int v = parameter(query, value);
 
     buf_putf(&query->sql,
-             " AND EXISTS (SELECT 1 FROM json_each(s.metadata) m WHERE m.key = ?%d AND ?%d ="
+             " AND EXISTS (SELECT 1 FROM json_each(CASE WHEN json_valid(s.metadata)"
+             " THEN s.metadata ELSE '{}' END) m WHERE m.key = ?%d AND ?%d ="
              " CASE m.type WHEN 'text' THEN m.atom WHEN 'integer' THEN CAST(m.atom AS TEXT)"
              " WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' END)",
              n, v);

@@ -2,7 +2,8 @@
  * sqlite_read.c - the readers of the SQLite store: statements into rows.
  *
  * What is stored is checked on its way out: a status, a kind or a number that cannot be is
- * ERR_CORRUPT with the name of the session, never a wrong value in memory.
+ * ERR_CORRUPT with the name of the session, never a wrong value in memory. A list leaves such a row
+ * out, and a scan marks it: one bad row is one session.
  */
 #include "store/sqlite_read.h"
 
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "base/utf8.h"
 #include "store/sqlite_list.h"
 
 enum {
@@ -112,9 +114,22 @@ static enum session_status column_status(struct rows *rows, int i)
     return status;
 }
 
+static int is_name(struct slice text)
+{
+    return text.len <= STORE_NAME_MAX && utf8_is_valid(text);
+}
+
+/* What one column alone does not show, and what was checked when it was written. */
+static int is_possible(const struct store_session *row)
+{
+    return row->key > 0 && row->version > 0 && row->id.len > 0 && is_name(row->id) &&
+           is_name(row->tenant) && is_name(row->agent) && is_name(row->revision) &&
+           is_name(row->parent) && store_status_is_end(row->status) == (row->ended_at_ms != 0);
+}
+
 static struct store_session read_row(struct rows *rows)
 {
-    return (struct store_session){
+    struct store_session row = {
         .key = column_int(rows, 0, INT64_MAX),
         .id = column_text(rows, 1),
         .tenant = column_text(rows, 2),
@@ -142,6 +157,10 @@ static struct store_session read_row(struct rows *rows)
         .metadata = column_text(rows, 24),
         .state = column_text(rows, COLUMN_STATE),
     };
+
+    if (!is_possible(&row))
+        rows->is_bad = 1;
+    return row;
 }
 
 static struct store_load read_load(struct rows *rows)
@@ -251,17 +270,18 @@ static void read_list(struct rows *rows, struct store_list *op)
 
     op->rows_n = 0;
     op->has_more = 0;
+    op->last_key = 0;
     op->rows = found;
-    while (next(rows)) {
-        if (page_is_full(rows, op->rows_n, op->limit)) {
+    for (uint32_t seen = 0; next(rows); seen++) {
+        if (page_is_full(rows, seen, op->limit)) {
             op->has_more = 1;
             return;
         }
         struct store_load load = read_load(rows);
 
-        if (!is_sound(rows, "session", load.row.key, 0))
-            return;
-        found[op->rows_n++] = load;
+        op->last_key = load.row.key;
+        if (!rows->is_bad)
+            found[op->rows_n++] = load;
     }
 }
 
@@ -283,8 +303,10 @@ static void read_scan(struct rows *rows, struct store_scan *op)
         }
         struct store_session row = read_row(rows);
 
-        if (!is_sound(rows, "session", row.key, 0))
-            return;
+        if (rows->is_bad)
+            row = (struct store_session){
+                .key = row.key, .wake_at_ms = row.wake_at_ms, .id = row.id, .is_corrupt = 1
+            };
         found[op->rows_n++] = row;
     }
 }

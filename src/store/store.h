@@ -16,6 +16,9 @@
  * STORE_BODY_MAX, STORE_NAME_MAX or STORE_COMMIT_BYTES_MAX; ERR_CORRUPT that what is stored
  * contradicts itself. An operation that fails for its own data fails alone.
  *
+ * A row that cannot be (somebody wrote to the file) does not keep others from being read: loading
+ * it is ERR_CORRUPT, a list leaves it out, a scan gives it with is_corrupt.
+ *
  * Pages: what gives rows gives at most `limit` of them, and ends early with the row that brings
  * their bytes to STORE_PAGE_BYTES_MAX. has_more says that rows were left: ask again after the last.
  *
@@ -98,6 +101,7 @@ struct store_session {
     uint32_t context_seq;  /* the event with the context in force */
     struct slice metadata; /* a JSON object */
     struct slice state;    /* session_encode() */
+    int is_corrupt;        /* in a scan: key, wake_at_ms and id, for what they are worth; no more */
 };
 
 /* Remembers what a write did, in the commit that did it. */
@@ -178,6 +182,7 @@ struct store_list {
     uint32_t limit;
     const struct store_load *rows; /* out, newest first, without states, with texts */
     size_t rows_n;
+    int64_t last_key; /* out: the last one looked at, which may have been left out; 0: none */
     int has_more;
 };
 

@@ -30,6 +30,7 @@ packages_test=(
     libclang-rt-14-dev
     libcmocka-dev
     nodejs
+    sqlite3
 )
 
 # Some builds of Node bring npm along; Debian's is a package of its own, and the two exclude each other.

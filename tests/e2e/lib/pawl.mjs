@@ -73,6 +73,7 @@ export class Pawl {
     server = null; // the process, from start() to its end
     log = '';      // what all servers of this folder wrote
     env = {};      // more of it for servers to come
+    within = [];   // a command that runs servers to come: [file, ...args], then the server's own
     #serverLog = '';
     #gone;
     #closed;
@@ -130,7 +131,8 @@ export class Pawl {
 
     // Starts a server and returns at once; exited() waits for its end.
     spawn(args = []) {
-        const child = spawn(PAWL, ['serve', '-c', this.path('pawl.yaml'), ...args], {
+        const command = [...this.within, PAWL, 'serve', '-c', this.path('pawl.yaml'), ...args];
+        const child = spawn(command[0], command.slice(1), {
             cwd: this.folder,
             env: this.environment(),
             stdio: ['ignore', 'pipe', 'pipe'],
