@@ -470,12 +470,9 @@ static void each_refusal_of_the_engine_has_its_status(void **state)
         int status;
         const char *text;
     } cases[] = {
-        { ERR_INVALID, 422, "invalid_request" },
-        { ERR_CONFLICT, 409, "session_state" },
-        { ERR_LIMIT, 413, "too_large_to_store" },
-        { ERR_UNAVAILABLE, 503, "store_unavailable" },
-        { ERR_TIMEOUT, 504, "same Idempotency-Key" },
-        { ERR_CORRUPT, 500, "store_corrupt" },
+        { ERR_INVALID, 422, "invalid_request" },      { ERR_CONFLICT, 409, "session_state" },
+        { ERR_LIMIT, 413, "too_large_to_store" },     { ERR_UNAVAILABLE, 503, "store_unavailable" },
+        { ERR_TIMEOUT, 504, "same Idempotency-Key" }, { ERR_CORRUPT, 500, "store_corrupt" },
     };
     struct fixture *f = *state;
 
