@@ -17,6 +17,9 @@ struct store_backend {
     enum err_code (*open)(struct store **ret_store, const char *url, enum store_open_flags flags,
                           struct loop *loop, struct err *err);
 
+    /* See store_backup(); `url` is of this scheme. */
+    enum err_code (*backup)(const char *url, const char *path, struct err *err);
+
     /* Begin op; must not block. Call store_complete(op) exactly once, later, on the loop's thread.
      */
     void (*submit)(struct store *store, struct store_op *op);

@@ -191,9 +191,17 @@ static void mem_close(struct store *store)
     free(m);
 }
 
+static enum err_code mem_backup(const char *url, const char *path, struct err *err)
+{
+    (void)path;
+    return err_set(err, ERR_INVALID, "'%.64s' is in the memory of its process: nothing to copy",
+                   url);
+}
+
 const struct store_backend store_backend_mem = {
     .scheme = "mem",
     .open = mem_open,
+    .backup = mem_backup,
     .submit = mem_submit,
     .close = mem_close,
 };

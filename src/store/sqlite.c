@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "store/backend.h"
+#include "store/sqlite_backup.h"
 #include "store/sqlite_checkpoint.h"
 #include "store/sqlite_commit.h"
 #include "store/sqlite_read.h"
@@ -401,13 +402,28 @@ static enum err_code start_store(struct store **ret_store, const char *path,
     return ERR_NONE;
 }
 
+static enum err_code read_url(const char *url, const char **ret_path, struct err *err)
+{
+    *ret_path = url + strlen("sqlite:");
+    if ((*ret_path)[0] == 0)
+        return err_set(err, ERR_INVALID, "'%s' names no file: write sqlite:PATH", url);
+    return ERR_NONE;
+}
+
+static enum err_code backup(const char *url, const char *path, struct err *err)
+{
+    const char *store;
+
+    return read_url(url, &store, err) ? err->code : sqlite_backup(store, path, err);
+}
+
 static enum err_code sqlite_open(struct store **ret_store, const char *url,
                                  enum store_open_flags flags, struct loop *loop, struct err *err)
 {
-    const char *path = url + strlen("sqlite:");
+    const char *path;
 
-    if (path[0] == 0)
-        return err_set(err, ERR_INVALID, "'%s' names no file: write sqlite:PATH", url);
+    if (read_url(url, &path, err))
+        return err->code;
     if (sqlite_schema_prepare(path, flags == STORE_OPEN_READ_ONLY, err))
         return err->code;
     return start_store(ret_store, path, flags, loop, err);
@@ -416,6 +432,7 @@ static enum err_code sqlite_open(struct store **ret_store, const char *url,
 const struct store_backend store_backend_sqlite = {
     .scheme = "sqlite",
     .open = sqlite_open,
+    .backup = backup,
     .submit = sqlite_submit,
     .close = sqlite_close,
 };

@@ -11,19 +11,35 @@ static const struct store_backend *const backends[] = {
     &store_backend_sqlite,
 };
 
-enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
-                         struct loop *loop, struct err *err)
+/* NULL: err says what to write. */
+static const struct store_backend *backend_of(const char *url, struct err *err)
 {
     for (size_t i = 0; i < ARRAY_LEN(backends); i++) {
         const struct store_backend *b = backends[i];
         size_t len = strlen(b->scheme);
 
-        ASSERT(b->open && b->submit && b->close);
+        ASSERT(b->open && b->backup && b->submit && b->close);
         if (strncmp(url, b->scheme, len) == 0 && url[len] == ':')
-            return b->open(ret_store, url, flags, loop, err);
+            return b;
     }
-    return err_set(err, ERR_INVALID,
-                   "no store is named by '%.64s': write sqlite:PATH, or mem: for a trial", url);
+    (void)err_set(err, ERR_INVALID,
+                  "no store is named by '%.64s': write sqlite:PATH, or mem: for a trial", url);
+    return NULL;
+}
+
+enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
+                         struct loop *loop, struct err *err)
+{
+    const struct store_backend *backend = backend_of(url, err);
+
+    return backend ? backend->open(ret_store, url, flags, loop, err) : err->code;
+}
+
+enum err_code store_backup(const char *url, const char *path, struct err *err)
+{
+    const struct store_backend *backend = backend_of(url, err);
+
+    return backend ? backend->backup(url, path, err) : err->code;
 }
 
 int store_op_writes(enum store_op_kind kind)

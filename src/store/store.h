@@ -267,6 +267,15 @@ enum store_open_flags {
 enum err_code store_open(struct store **ret_store, const char *url, enum store_open_flags flags,
                          struct loop *loop, struct err *err) MUST_CHECK;
 
+/*
+ * Copies the store that `url` names, as it is at one moment, into a new file: a store by itself.
+ * May run beside processes that use it. Blocks. When it returns the file is on the disk under its
+ * name, whole, or not there. ERR_CONFLICT: `path` is there already. ERR_INVALID: `url` names no
+ * store that can be copied. ERR_UNAVAILABLE, ERR_CORRUPT: as store_open(), or the file cannot be
+ * written.
+ */
+enum err_code store_backup(const char *url, const char *path, struct err *err) MUST_CHECK;
+
 void store_submit(struct store *store, struct store_op *op);
 
 /*
