@@ -275,6 +275,8 @@ static void build_model(struct build *build, struct config_model *model, struct 
     model->account = model_account(build, fields);
     model->max_output_tokens = fields_number(fields, "max_output_tokens");
     model->timeout_ms = fields_number(fields, "timeout");
+    model->idle_timeout_ms = fields_number(fields, "idle_timeout");
+    model->is_streamed = !slice_is(fields_text(fields, "stream"), "false");
     model->price = build_price(fields_inner(fields, "price"));
     model->has_price = fields_inner(fields, "price").map != NULL;
     model->retry = build_retry(build, fields_inner(fields, "retry"));

@@ -31,6 +31,8 @@ struct config_model {
     const char *model;
     int64_t max_output_tokens;
     int64_t timeout_ms;
+    int64_t idle_timeout_ms; /* of a stream that has begun */
+    int is_streamed;
     struct price price;
     int has_price;
     struct retry_policy retry;

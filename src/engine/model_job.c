@@ -116,6 +116,8 @@ static void set_request(struct model_job *job, const struct config_model *model)
         .messages = buf_slice(&live->messages),
         .max_output_tokens = revision->max_output_tokens,
         .timeout_ms = revision->timeout_ms,
+        .idle_timeout_ms = model->idle_timeout_ms,
+        .is_streamed = model->is_streamed,
         .attempt = job->attempt,
         .script = slice_of(model->script),
         .user = id_slice(&live->id),

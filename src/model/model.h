@@ -99,8 +99,10 @@ struct model_call {
     struct slice messages; /* wires joined by commas */
     int64_t max_output_tokens;
     int64_t timeout_ms;
-    uint32_t attempt;    /* 1, 2, ... */
-    struct slice script; /* scripted: its text (JSON) */
+    int64_t idle_timeout_ms; /* how long a stream that began may be silent; 0: to its end */
+    int is_streamed;         /* ask for the answer piece by piece, if the provider can */
+    uint32_t attempt;        /* 1, 2, ... */
+    struct slice script;     /* scripted: its text (JSON) */
     struct slice user; /* an opaque id of the session, for the provider's abuse reports; or empty */
     model_done_fn *done;
     /*

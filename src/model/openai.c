@@ -2,15 +2,18 @@
 #include "model/openai.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #include "model/openai_answer.h"
 #include "model/openai_error.h"
 #include "model/openai_format.h"
+#include "model/openai_stream.h"
 
 enum {
     KEY_BYTES_MAX = 4096,
     URL_BYTES_MAX = 4096,
     REQUEST_BYTES_MAX = 64 << 20,
+    END_WAIT_MS = 1000, /* how long a server may take to end its response after "[DONE]" */
 };
 
 static const char scheme[] = "Bearer ";
@@ -32,6 +35,14 @@ struct exchange {
     struct buf body;
     struct openai_answer answer;
     struct loop_post refusal; /* of a call that is not sent */
+    /* Of a call whose answer was asked for piece by piece. */
+    struct openai_stream
+        *stream;      /* NULL: none of it is here, or the answer comes whole after all */
+    struct buf whole; /* then it is gathered here */
+    struct loop_timer idle;
+    int64_t idle_timeout_ms;
+    int64_t heard_ms; /* mono */
+    int is_silent;    /* idle_timeout_ms, or END_WAIT_MS, is over */
 };
 
 static struct openai *openai_of(struct model_client *client)
@@ -43,6 +54,9 @@ static void exchange_free(struct exchange *x)
 {
     if (x->authorization.data)
         explicit_bzero(x->authorization.data, x->authorization.cap);
+    loop_timer_stop(x->openai->loop, &x->idle);
+    openai_stream_free(x->stream);
+    buf_release(&x->whole);
     buf_release(&x->authorization);
     buf_release(&x->url);
     buf_release(&x->body);
@@ -92,23 +106,103 @@ static struct openai_hints read_hints(const struct http_call *http)
     };
 }
 
+/*
+ * A stream that is whole counts as a good answer however its connection ended, unless it was
+ * cancelled: what was generated is paid for.
+ */
+static int is_stream_over(const struct exchange *x)
+{
+    if (!x->stream)
+        return 0;
+    if (x->http.err.code == ERR_NONE)
+        return 1;
+    return openai_stream_is_whole(x->stream) && (x->http.err.code != ERR_CONFLICT || x->is_silent);
+}
+
 static void on_response(struct http_call *http, void *arg)
 {
     struct exchange *x = arg;
     struct model_result *result = &x->call->result;
     struct slice key = key_of(x);
+    struct slice body = x->whole.len > 0 ? buf_slice(&x->whole) : http->response;
 
     result->http_status = http->status;
-    if (http->err.code != ERR_NONE) {
+    if (result->error != MODEL_OK) {
+        /* on_bytes() has said what was wrong with the stream. */
+    } else if (is_stream_over(x)) {
+        openai_stream_end(x->stream, &x->answer, key, result);
+    } else if (x->is_silent) {
+        openai_error_silent_stream(result, x->idle_timeout_ms);
+    } else if (http->err.code != ERR_NONE) {
         openai_error_of_call(result, &http->err, key);
     } else if (model_error_of_status(http->status) == MODEL_OK) {
-        openai_answer_read(&x->answer, http->response, key, result);
+        openai_answer_read(&x->answer, body, key, result);
     } else {
         struct openai_hints hints = read_hints(http);
 
-        openai_error_read(result, http->response, &hints, key, loop_wall_ms(x->openai->loop));
+        openai_error_read(result, body, &hints, key, loop_wall_ms(x->openai->loop));
     }
     finish(x);
+}
+
+/* ---- the response, piece by piece ---- */
+
+static void on_text(struct slice text, void *arg)
+{
+    struct exchange *x = arg;
+
+    if (x->call->on_delta)
+        x->call->on_delta(x->call, text, x->call->arg);
+}
+
+/* A model may think for long before the first word, so this counts from there. */
+static void on_idle(void *arg)
+{
+    struct exchange *x = arg;
+    int64_t wait_ms = openai_stream_is_done(x->stream) ? END_WAIT_MS : x->idle_timeout_ms;
+    int64_t silent_ms = loop_mono_ms(x->openai->loop) - x->heard_ms;
+
+    if (silent_ms < wait_ms) {
+        loop_timer_start(x->openai->loop, &x->idle, wait_ms - silent_ms, on_idle, x);
+        return;
+    }
+    x->is_silent = 1;
+    http_call_cancel(&x->http);
+}
+
+static int is_stream(const struct http_call *http)
+{
+    static const char type[] = "text/event-stream";
+    struct slice given = http_call_header(http, "content-type");
+
+    return model_error_of_status(http->status) == MODEL_OK && given.len >= sizeof(type) - 1 &&
+           strncasecmp(given.ptr, type, sizeof(type) - 1) == 0;
+}
+
+static void take_piece(struct exchange *x, struct slice bytes)
+{
+    int was_done = openai_stream_is_done(x->stream);
+
+    x->heard_ms = loop_mono_ms(x->openai->loop);
+    (void)openai_stream_feed(x->stream, bytes, key_of(x), &x->call->result);
+    /* The timer is not set anew for each piece: when it runs out it sees when the last one came. */
+    if (openai_stream_is_done(x->stream) && !was_done)
+        loop_timer_start(x->openai->loop, &x->idle, END_WAIT_MS, on_idle, x);
+    else if (x->idle.heap_at == 0 && x->idle_timeout_ms > 0)
+        loop_timer_start(x->openai->loop, &x->idle, x->idle_timeout_ms, on_idle, x);
+}
+
+static int on_bytes(struct http_call *http, struct slice bytes, void *arg)
+{
+    struct exchange *x = arg;
+    struct err err = { 0 };
+
+    if (!x->stream && x->whole.len == 0 && is_stream(http))
+        x->stream = openai_stream_new(on_text, x);
+    if (!x->stream) /* an error, or a provider that does not stream */
+        return buf_add(&x->whole, bytes, &err) != ERR_NONE;
+    take_piece(x, bytes);
+    return x->call->result.error != MODEL_OK;
 }
 
 /* ---- the request ---- */
@@ -187,6 +281,11 @@ static void send_call(struct exchange *x)
         buf_puts(&x->authorization, scheme);
         buf_put(&x->authorization, call->api_key);
         add_header(&x->http, "Authorization", buf_slice(&x->authorization));
+    }
+    if (call->is_streamed) {
+        x->http.on_body = on_bytes;
+        x->whole.max = OPENAI_ANSWER_BYTES_MAX;
+        x->idle_timeout_ms = call->idle_timeout_ms;
     }
     http_call_start(x->openai->http, &x->http);
 }

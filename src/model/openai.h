@@ -9,7 +9,8 @@
  *     (api.openai.com, *.api.openai.com, *.openai.azure.com), else `max_tokens`; the session's
  *     opaque id is `safety_identifier` at api.openai.com and its regions, else `user`;
  *   - no Authorization header is sent without a key;
- *   - a tool's error result begins with "Error: ", since the format has no other mark for it.
+ *   - a tool's error result begins with "Error: ", since the format has no other mark for it;
+ *   - an answer in pieces is asked for by `stream` and `stream_options.include_usage`.
  *
  * An answer: content may be a string, null, or parts, of which the text ones are joined; a refusal
  * stands for a missing text. Tool call ids that are missing, overlong or doubled are replaced by
@@ -25,6 +26,12 @@
  * history that is refused once is refused for ever. Of the members that others added to the format,
  * it keeps those that their makers demand back: reasoning_content (DeepSeek, Kimi),
  * reasoning_details (OpenRouter), extra_content (Gemini's thought signatures). The rest is in raw.
+ *
+ * A stream (2xx with Content-Type text/event-stream; anything else is an answer as a whole) is put
+ * together (openai_merge.h) and then read as above. It needs a finish_reason or "[DONE]", else it
+ * is MODEL_TIMED_OUT; so is one that began and then is silent for idle_timeout_ms. An `error` in a
+ * chunk is what it says it is, else MODEL_BAD_ANSWER, and so is a chunk that is no JSON object. Of
+ * several choices number 0 counts, chunks without choices are looked at for their usage only.
  *
  * An error status: see model_error_of_status(); besides, insufficient_quota and the like are
  * MODEL_NO_QUOTA, `x-should-retry: true` makes a final error MODEL_SERVER_ERROR, and `false` makes

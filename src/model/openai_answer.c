@@ -10,9 +10,6 @@ enum {
     FRESH_ID_LEN = 9, /* letters and digits: what the strictest server (Mistral) takes as an id */
 };
 
-/* Writing a value that was read makes it no longer than this: "1e9" becomes 1000000000.0. */
-enum { GROWTH_MAX = 8 };
-
 static const int64_t tokens_max = 1000000000000;
 
 struct reading {
@@ -60,8 +57,7 @@ static void read_usage(const struct json *usage, struct model_result *result)
 
 /* ---- text ---- */
 
-/* The text of a part of a content list, or { NULL, 0 } for parts of other kinds. */
-static struct slice text_of_part(const struct json *part)
+struct slice openai_text_of_part(const struct json *part)
 {
     struct slice type = json_str(json_get(part, "type"));
 
@@ -79,12 +75,12 @@ static struct slice join_parts(struct reading *r, const struct json *parts)
     size_t total = 0;
 
     for (size_t i = 0; i < json_count(parts); i++)
-        total += text_of_part(json_at(parts, i)).len;
+        total += openai_text_of_part(json_at(parts, i)).len;
     char *text = arena_alloc(r->answer->texts, total + 1);
     size_t len = 0;
 
     for (size_t i = 0; i < json_count(parts); i++) {
-        struct slice part = text_of_part(json_at(parts, i));
+        struct slice part = openai_text_of_part(json_at(parts, i));
 
         if (part.len > 0)
             memcpy(text + len, part.ptr, part.len);
@@ -330,8 +326,8 @@ void openai_answer_read(struct openai_answer *answer, struct slice body, struct 
         openai_error_in_answer(result, error, key);
         return;
     }
-    answer->texts = arena_new(body.len * 2 * GROWTH_MAX + (4 << 20));
-    answer->wire.max = answer->raw.max = body.len * GROWTH_MAX + (64 << 10);
+    answer->texts = arena_new(body.len * 2 * OPENAI_GROWTH_MAX + (4 << 20));
+    answer->wire.max = answer->raw.max = body.len * OPENAI_GROWTH_MAX + (64 << 10);
     r.seed = hash_stable(body);
     read_usage(json_get(answer->root, "usage"), result);
     const char *why = find_message(&r);

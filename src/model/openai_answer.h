@@ -12,6 +12,9 @@
 
 enum { OPENAI_ANSWER_BYTES_MAX = 32 << 20 };
 
+/* Writing a value that was read makes it no longer than this: "1e9" becomes 1000000000.0. */
+enum { OPENAI_GROWTH_MAX = 8 };
+
 /* Zeroed is empty. */
 struct openai_answer {
     struct json *root;
@@ -27,6 +30,10 @@ struct openai_answer {
  */
 void openai_answer_read(struct openai_answer *answer, struct slice body, struct slice key,
                         struct model_result *result);
+
+/* The text of a part of a content list, or { NULL, 0 } for parts of other kinds. */
+struct slice openai_text_of_part(const struct json *part);
+
 void openai_answer_release(struct openai_answer *answer); /* repeatable */
 
 #endif

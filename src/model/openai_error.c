@@ -59,18 +59,18 @@ static void set_message(struct model_result *result, const struct buf *text)
     result->message[cut.len] = '\0';
 }
 
-/* How a body begins that should have been JSON. */
-static void put_beginning(struct buf *out, struct slice body, struct slice key)
+/* How a body (or chunk) begins that should have been JSON. */
+static void put_beginning(struct buf *out, const char *what, struct slice body, struct slice key)
 {
     size_t skip = 0;
 
     while (skip < body.len && strchr(" \t\r\n", body.ptr[skip]))
         skip++;
     if (skip == body.len) {
-        buf_puts(out, "an empty body");
+        buf_putf(out, "an empty %s", what);
         return;
     }
-    buf_puts(out, "a body that begins '");
+    buf_putf(out, "a %s that begins '", what);
     put_quoted(out, (struct slice){ body.ptr + skip, body.len - skip }, BEGIN_BYTES_MAX, key);
     buf_puts(out, "'");
 }
@@ -153,7 +153,7 @@ void openai_error_read(struct model_result *result, struct slice body,
     if (doc.message.len > 0)
         put_quoted(&text, doc.message, QUOTED_BYTES_MAX, key);
     else
-        put_beginning(&text, body, key);
+        put_beginning(&text, "body", body, key);
     buf_putf(&text, "; %s", model_error_advice(result->error));
     if (hints->request_id.len > 0) {
         buf_puts(&text, " (request ");
@@ -180,16 +180,45 @@ void openai_error_in_answer(struct model_result *result, const struct json *erro
     set_message(result, &text);
 }
 
-void openai_error_bad_answer(struct model_result *result, const char *why, struct slice body,
-                             struct slice key)
+static void bad_answer(struct model_result *result, const char *what, const char *why,
+                       struct slice body, struct slice key)
 {
     CLEANUP(buf_release) struct buf text = { .max = 4096 };
 
     result->error = MODEL_BAD_ANSWER;
     buf_putf(&text, "openai answered %d with ", result->http_status);
-    put_beginning(&text, body, key);
+    put_beginning(&text, what, body, key);
     buf_putf(&text, ": %.100s; %s", why, model_error_advice(result->error));
     set_message(result, &text);
+}
+
+void openai_error_bad_answer(struct model_result *result, const char *why, struct slice body,
+                             struct slice key)
+{
+    bad_answer(result, "body", why, body, key);
+}
+
+void openai_error_bad_chunk(struct model_result *result, const char *why, struct slice chunk,
+                            struct slice key)
+{
+    bad_answer(result, "chunk", why, chunk, key);
+}
+
+void openai_error_cut_stream(struct model_result *result)
+{
+    result->error = MODEL_TIMED_OUT;
+    (void)snprintf(result->message, sizeof(result->message),
+                   "openai: the stream ended before the answer did; if it happens often, ask the "
+                   "provider, or set stream: false");
+}
+
+void openai_error_silent_stream(struct model_result *result, int64_t silent_ms)
+{
+    result->error = MODEL_TIMED_OUT;
+    (void)snprintf(result->message, sizeof(result->message),
+                   "openai: the stream was silent for %lld ms before the answer was whole; if it "
+                   "happens often, raise the model's idle_timeout",
+                   (long long)silent_ms);
 }
 
 /* ---- calls without a response ---- */

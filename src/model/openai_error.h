@@ -40,6 +40,16 @@ void openai_error_of_call(struct model_result *result, const struct err *err, st
 void openai_error_bad_answer(struct model_result *result, const char *why, struct slice body,
                              struct slice key);
 
+/* The same of a chunk of a stream. */
+void openai_error_bad_chunk(struct model_result *result, const char *why, struct slice chunk,
+                            struct slice key);
+
+/* MODEL_TIMED_OUT, of a stream that ended properly, but before its answer did. */
+void openai_error_cut_stream(struct model_result *result);
+
+/* The same, of one that was ended since nothing came any more. */
+void openai_error_silent_stream(struct model_result *result, int64_t silent_ms);
+
 /* When the response asks to be asked again, from now, in [0, OPENAI_RETRY_AFTER_MAX_MS]. */
 int64_t openai_retry_after_ms(const struct openai_hints *hints, int status, int64_t now_wall_ms);
 

@@ -227,6 +227,9 @@ void openai_put_request(struct buf *body, const struct model_call *call)
         json_key(body, is_openai || is_azure ? "max_completion_tokens" : "max_tokens");
         json_put_int(body, call->max_output_tokens);
     }
+    if (call->is_streamed)
+        json_put_raw(body,
+                     SLICE_LIT("\"stream\":true,\"stream_options\":{\"include_usage\":true}"));
     if (call->user.len > 0)
         put_member(body, is_openai ? "safety_identifier" : "user", call->user);
     json_end(body, '}');

@@ -19,6 +19,7 @@ struct provider {
     struct http_server *server;
     int status;
     struct slice body;
+    const char *type;       /* NULL: application/json */
     const char *headers[9]; /* name, value, ..., NULL */
     struct http_request *held;
     int holds;
@@ -38,6 +39,8 @@ struct fixture {
     struct model_call call;
     /* what was there during done */
     int done;
+    int cancels; /* as soon as the first text comes */
+    struct buf told;
     struct model_result result;
     char text[HEARD_MAX];
     char name[HEARD_MAX];
@@ -67,8 +70,9 @@ static void on_request(struct http_request *request, void *arg)
         loop_stop(p->loop);
         return;
     }
-    http_reply(request, p->status, p->body.len > 0 ? "application/json" : NULL, p->body,
-               p->headers);
+    const char *type = p->type ? p->type : "application/json";
+
+    http_reply(request, p->status, p->body.len > 0 ? type : NULL, p->body, p->headers);
 }
 
 static void on_done(struct model_call *call, void *arg)
@@ -82,6 +86,17 @@ static void on_done(struct model_call *call, void *arg)
     keep(f->wire, call->result.wire);
     keep(f->name, call->result.calls_n > 0 ? call->result.calls[0].name : call->result.text);
     loop_stop(f->loop);
+}
+
+static void on_delta(struct model_call *call, struct slice text, void *arg)
+{
+    struct fixture *f = arg;
+
+    assert_ptr_equal(call, &f->call);
+    buf_put(&f->told, text);
+    buf_puts(&f->told, "|");
+    if (f->cancels)
+        model_client_cancel(openai_client(f->openai), call);
 }
 
 static int setup(void **state)
@@ -113,8 +128,10 @@ static int setup(void **state)
         .timeout_ms = 30000,
         .attempt = 1,
         .done = on_done,
+        .on_delta = on_delta,
         .arg = f,
     };
+    f->told.max = 10000;
     *state = f;
     return 0;
 }
@@ -128,6 +145,7 @@ static int teardown(void **state)
     http_client_free(f->http);
     http_server_free(f->provider.server);
     loop_free(f->loop);
+    buf_release(&f->told);
     free(f);
     return 0;
 }
@@ -371,10 +389,11 @@ static void on_knock(void *arg, unsigned events)
     assert_true(fd >= 0);
     loop_fd_stop(TAKE(rude->watch));
     raw_watch(&rude->raw, rude->loop, fd);
-    rude->raw.until = "\"max_tokens\":5}"; /* all of the request */
+    rude->raw.until = "\"max_tokens\":5"; /* all of the request, or all but a little */
 }
 
-static const struct model_result *ask_rude(struct fixture *f, const char *says)
+/* With `stays` the peer hangs up only when it is left. */
+static const struct model_result *ask_rude(struct fixture *f, const char *says, int stays)
 {
     struct rude rude = { .loop = f->loop };
     uint16_t port = 0;
@@ -388,6 +407,8 @@ static const struct model_result *ask_rude(struct fixture *f, const char *says)
     while (rude.watch || !strstr(buf_cstr(&rude.raw.in), rude.raw.until))
         loop_run(f->loop);
     assert_int_equal(send(rude.raw.fd, says, strlen(says), MSG_NOSIGNAL), strlen(says));
+    if (stays)
+        wait_done(f, n + 1);
     raw_close(&rude.raw);
     (void)close(rude.listener);
     wait_done(f, n + 1);
@@ -405,13 +426,13 @@ static void a_lost_connection_may_have_cost(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        const struct model_result *r = ask_rude(f, words[i]);
+        const struct model_result *r = ask_rude(f, words[i], 0);
 
         assert_int_equal(r->error, MODEL_TIMED_OUT);
         assert_true(model_error_may_have_cost(r->error));
     }
     assert_int_equal(
-        ask_rude(f, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"choices\":")->error,
+        ask_rude(f, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{\"choices\":", 0)->error,
         MODEL_BAD_ANSWER);
 }
 
@@ -447,6 +468,146 @@ static void what_cannot_be_sent_is_refused_later(void **state)
     assert_int_equal(f->provider.seen, 0);
 }
 
+/* ---- streams ---- */
+
+#define CHUNK(text) "data: {\"choices\":[{\"delta\":{\"content\":\"" text "\"}}]}\n\n"
+#define STOP        "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define USAGE       "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n"
+#define SSE_HEAD    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+#define CLOSES      SSE_HEAD "Connection: close\r\n\r\n"
+
+static void a_stream_is_told_and_read(void **state)
+{
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    f->provider.type = "text/event-stream; charset=utf-8";
+    const struct model_result *r =
+        ask_for(f, 200, CHUNK("Hel") CHUNK("") CHUNK("lo.") STOP USAGE "data: [DONE]\n\n");
+
+    assert_int_equal(r->error, MODEL_OK);
+    assert_int_equal(r->http_status, 200);
+    assert_string_equal(f->text, "Hello.");
+    assert_string_equal(buf_cstr(&f->told), "Hel|lo.|");
+    assert_int_equal(r->usage.input_tokens, 9);
+    assert_string_equal(f->wire, "{\"role\":\"assistant\",\"content\":\"Hello.\"}");
+    assert_non_null(strstr(f->provider.heard, ",\"stream\":true,\"stream_options\":{"
+                                              "\"include_usage\":true}}"));
+    f->call.on_delta = NULL; /* nobody has to listen */
+    assert_int_equal(ask(f)->error, MODEL_OK);
+}
+
+static void who_does_not_stream_is_understood(void **state)
+{
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    assert_int_equal(ask_for(f, 200, GOOD)->error, MODEL_OK);
+    assert_string_equal(f->text, "Hello.");
+    assert_string_equal(buf_cstr(&f->told), "");
+    assert_int_equal(ask_for(f, 200, "<html>")->error, MODEL_BAD_ANSWER);
+    assert_int_equal(ask_for(f, 200, "")->error, MODEL_BAD_ANSWER);
+    f->provider.type = "text/event-stream";
+    assert_int_equal(ask_for(f, 200, "")->error, MODEL_BAD_ANSWER);
+    /* An error is no stream, whatever it calls itself. */
+    const struct model_result *r = ask_for(f, 429, "{\"error\":{\"message\":\"slow\"}}");
+
+    assert_int_equal(r->error, MODEL_RATE_LIMITED);
+    assert_non_null(strstr(r->message, "slow"));
+}
+
+static void bad_streams_end_at_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    f->provider.type = "text/event-stream";
+    const struct model_result *r =
+        ask_for(f, 200,
+                CHUNK("x") "data: {\"error\":{\"message\":\"" KEY " died\",\"code\":503}}\n\n");
+
+    assert_int_equal(r->error, MODEL_OVERLOADED);
+    assert_non_null(strstr(r->message, "[api_key] died"));
+    assert_int_equal(ask_for(f, 200, "data: garbage\n\n")->error, MODEL_BAD_ANSWER);
+    assert_int_equal(ask_for(f, 200, CHUNK("x"))->error, MODEL_TIMED_OUT);
+    assert_int_equal(ask_for(f, 200, "no events at all")->error, MODEL_TIMED_OUT);
+}
+
+static void streams_are_not_endless(void **state)
+{
+    enum { TOO_LARGE = (32 << 20) + 1 };
+    static const char chunk[] = CHUNK("0123456789");
+    struct fixture *f = *state;
+    char *text = malloc(TOO_LARGE);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < TOO_LARGE; i++)
+        text[i] = chunk[i % (sizeof(chunk) - 1)];
+    f->call.is_streamed = 1;
+    f->call.on_delta = NULL;
+    f->provider.type = "text/event-stream";
+    f->provider.status = 200;
+    f->provider.body = (struct slice){ text, TOO_LARGE };
+    const struct model_result *r = ask(f);
+
+    assert_int_equal(r->error, MODEL_BAD_ANSWER);
+    assert_non_null(strstr(r->message, "larger than"));
+    free(text);
+}
+
+static void streams_may_be_cut_anywhere(void **state)
+{
+    static const struct {
+        const char *says;
+        enum model_error error;
+    } cases[] = {
+        { CLOSES, MODEL_BAD_ANSWER }, /* an empty body */
+        { CLOSES CHUNK("x"), MODEL_TIMED_OUT },
+        { CLOSES CHUNK("x") "data: {\"cho", MODEL_TIMED_OUT },
+        { SSE_HEAD "Content-Length: 9999\r\n\r\n" CHUNK("x"), MODEL_TIMED_OUT },
+        /* Nothing is missing but the usage, or not even that. */
+        { CLOSES CHUNK("x") STOP, MODEL_OK },
+        { SSE_HEAD "Content-Length: 9999\r\n\r\n" CHUNK("x") STOP USAGE "data: [DONE]\n\n",
+          MODEL_OK },
+    };
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(ask_rude(f, cases[i].says, 0)->error, cases[i].error);
+}
+
+static void half_a_stream_and_then_silence(void **state)
+{
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    f->call.idle_timeout_ms = 40;
+    const struct model_result *r = ask_rude(f, CLOSES CHUNK("x"), 1);
+
+    assert_int_equal(r->error, MODEL_TIMED_OUT);
+    assert_non_null(strstr(r->message, "silent for 40 ms"));
+    assert_non_null(strstr(r->message, "idle_timeout"));
+    assert_string_equal(buf_cstr(&f->told), "x|");
+    /* Silence after the answer does it no harm. */
+    assert_int_equal(ask_rude(f, CLOSES CHUNK("x") STOP, 1)->error, MODEL_OK);
+    f->call.idle_timeout_ms = 0;
+    assert_int_equal(ask_rude(f, CLOSES CHUNK("x") "data: [DONE]\n\n", 1)->error, MODEL_OK);
+    f->call.timeout_ms = 200;
+    assert_int_equal(ask_rude(f, CLOSES CHUNK("x"), 1)->error, MODEL_TIMED_OUT);
+    assert_non_null(strstr(f->result.message, "raise the model's timeout"));
+}
+
+static void a_stream_can_be_cancelled_by_its_listener(void **state)
+{
+    struct fixture *f = *state;
+
+    f->call.is_streamed = 1;
+    f->cancels = 1;
+    assert_int_equal(ask_rude(f, CLOSES CHUNK("a"), 1)->error, MODEL_CANCELLED);
+    assert_string_equal(buf_cstr(&f->told), "a|");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -463,6 +624,13 @@ int main(void)
         TEST(nobody_there_is_unreachable),
         TEST(a_lost_connection_may_have_cost),
         TEST(what_cannot_be_sent_is_refused_later),
+        TEST(a_stream_is_told_and_read),
+        TEST(who_does_not_stream_is_understood),
+        TEST(bad_streams_end_at_once),
+        TEST(streams_are_not_endless),
+        TEST(streams_may_be_cut_anywhere),
+        TEST(half_a_stream_and_then_silence),
+        TEST(a_stream_can_be_cancelled_by_its_listener),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,37 @@
+/*
+ * openai_stream.h - an answer that comes as a stream of chunks, read. For model/ only.
+ *
+ * Each chunk is parsed once, as it comes; at the end they are put together as the answer that the
+ * provider would have given without a stream, and read as that (openai_answer.h), so that both
+ * forms mean the same. Only choice 0 counts. It is whole with a finish_reason or "[DONE]": what
+ * comes after is of no interest but for the usage, and its loss no failure.
+ */
+#ifndef MODEL_OPENAI_STREAM_H
+#define MODEL_OPENAI_STREAM_H
+
+#include "model/openai_answer.h"
+#include "net/sse_read.h"
+
+struct openai_stream;
+
+/* Told each piece of the answer's text. */
+typedef void openai_text_fn(struct slice text, void *arg);
+
+struct openai_stream *openai_stream_new(openai_text_fn *on_text, void *arg);
+void openai_stream_free(struct openai_stream *stream); /* NULL-safe */
+
+/*
+ * False: the result has an error now, and the rest is not wanted. At most OPENAI_ANSWER_BYTES_MAX
+ * bytes may be fed in all. `key` is what no message may contain.
+ */
+int openai_stream_feed(struct openai_stream *stream, struct slice bytes, struct slice key,
+                       struct model_result *result);
+
+int openai_stream_is_whole(const struct openai_stream *stream); /* nothing that matters can come */
+int openai_stream_is_done(const struct openai_stream *stream);  /* "[DONE]" came */
+
+/* Like openai_answer_read(); what is not whole is MODEL_TIMED_OUT. Once, after the last feed. */
+void openai_stream_end(struct openai_stream *stream, struct openai_answer *answer, struct slice key,
+                       struct model_result *result);
+
+#endif
