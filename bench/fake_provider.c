@@ -5,7 +5,10 @@
  *
  * Prints "PORT" as soon as it listens. The model's name says how it answers: `calls-3-wait-2000`
  * asks for the tool `echo` in its first three answers of a session and ends with a text, each after
- * 2000 ms. How many answers a session has had it reads off the request: the assistant's messages.
+ * 2000 ms. With `-chunks-80-every-25` in its name the answers of a request that has `stream: true`
+ * come as 80 chunks, 25 ms from one to the next; the text of each is the machine's monotonic time
+ * in microseconds, so that whoever reads them can say how late they are. How many answers a session
+ * has had it reads off the request: the assistant's messages.
  *
  * GET /stats says what it has seen since POST /reset, as JSON. A gap is the time from an answer
  * to the next request of any session but a session's first: with one session at a time, what the
@@ -33,6 +36,9 @@ enum {
     REQUEST_BYTES_MAX = 256 * 1024 * 1024,
     READ_BYTES = 64 * 1024,
     ANSWER_BYTES_MAX = 2048,
+    NAME_BYTES_MAX = 256,
+    CHUNKS_MAX = 10000,
+    STREAM_BYTES_MAX = CHUNKS_MAX * 512,
 };
 
 struct peer {
@@ -42,6 +48,9 @@ struct peer {
     struct loop_timer timer;
     unsigned answers; /* that its session has had before this request */
     unsigned calls;   /* answers with a tool call before the last one */
+    unsigned chunks;  /* 0: the answer comes whole */
+    unsigned every_ms;
+    unsigned sent; /* chunks */
 };
 
 static struct {
@@ -86,7 +95,13 @@ static void reply(struct peer *peer, const char *json)
         peer_free(peer);
 }
 
-static void answer(void *arg)
+static void note_answer(void)
+{
+    fake.in_flight--;
+    fake.answered_us = now_us();
+}
+
+static void answer_whole(struct peer *peer)
 {
     static const char head[] =
         "{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion\","
@@ -94,7 +109,6 @@ static void answer(void *arg)
         "\"message\":{\"role\":\"assistant\",\"content\":";
     static const char tail[] = "}],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":40,"
                                "\"total_tokens\":240}}";
-    struct peer *peer = arg;
     char json[ANSWER_BYTES_MAX];
 
     if (peer->answers < peer->calls)
@@ -109,9 +123,88 @@ static void answer(void *arg)
                        "%s\"All three orders are on their way; the last one arrives on Friday.\"},"
                        "\"finish_reason\":\"stop\"%s",
                        head, tail);
-    fake.in_flight--;
-    fake.answered_us = now_us();
+    note_answer();
     reply(peer, json);
+}
+
+/* ---- streamed answers ---- */
+
+/* An event, as a chunk of the HTTP body. */
+static void put_event(struct buf *out, const char *json)
+{
+    buf_putf(out, "%zx\r\ndata: %s\n\n\r\n", strlen(json) + 8, json);
+}
+
+static void put_delta(struct buf *out, const struct peer *peer)
+{
+    int is_first = peer->sent == 0;
+    int is_call = peer->answers < peer->calls;
+    char json[ANSWER_BYTES_MAX];
+    char piece[32];
+
+    (void)snprintf(piece, sizeof(piece), "%lld ", (long long)now_us());
+    if (is_call)
+        (void)snprintf(json, sizeof(json),
+                       "{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":"
+                       "[{\"index\":0,%s\"function\":{%s\"arguments\":\"%s%s%s\"}}]}}]}",
+                       is_first ? "\"id\":\"call_1\",\"type\":\"function\"," : "",
+                       is_first ? "\"name\":\"echo\"," : "", is_first ? "{\\\"text\\\":\\\"" : "",
+                       piece, peer->sent + 1 == peer->chunks ? "\\\"}" : "");
+    else
+        (void)snprintf(json, sizeof(json),
+                       "{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
+                       "\"%s\"}}]}",
+                       piece);
+    put_event(out, json);
+}
+
+static void put_stream_end(struct buf *out, const struct peer *peer)
+{
+    put_event(out,
+              peer->answers < peer->calls
+                  ? "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}"
+                  : "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}");
+    put_event(out, "{\"choices\":[],\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":40,"
+                   "\"total_tokens\":240}}");
+    put_event(out, "[DONE]");
+    buf_puts(out, "0\r\n\r\n");
+}
+
+static void stream_chunk(void *arg)
+{
+    CLEANUP(buf_release) struct buf out = { .max = STREAM_BYTES_MAX };
+    struct peer *peer = arg;
+
+    if (peer->sent == 0)
+        buf_puts(&out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n");
+    do {
+        put_delta(&out, peer);
+        peer->sent++;
+    } while (peer->every_ms == 0 && peer->sent < peer->chunks);
+    int is_end = peer->sent == peer->chunks;
+
+    if (is_end) {
+        put_stream_end(&out, peer);
+        note_answer();
+    }
+    if (send(peer->fd, out.data, out.len, MSG_NOSIGNAL) != (ssize_t)out.len) {
+        fake.in_flight -= !is_end;
+        peer_free(peer);
+    } else if (!is_end) {
+        loop_timer_start(fake.loop, &peer->timer, peer->every_ms, stream_chunk, peer);
+    }
+}
+
+static void answer(void *arg)
+{
+    struct peer *peer = arg;
+
+    peer->sent = 0;
+    if (peer->chunks > 0)
+        stream_chunk(peer);
+    else
+        answer_whole(peer);
 }
 
 /* ---- stats ---- */
@@ -168,7 +261,6 @@ static void note_request(const struct peer *peer)
         fake.gaps[fake.gaps_n++] = (uint32_t)(now_us() - fake.answered_us);
 }
 
-/* `text` is a part of a NUL-terminated buf. */
 static unsigned number_after(const char *text, const char *what)
 {
     const char *at = strstr(text, what);
@@ -176,16 +268,23 @@ static unsigned number_after(const char *text, const char *what)
     return at ? (unsigned)strtoul(at + strlen(what), NULL, 10) : 0;
 }
 
+/* `body` is a part of a NUL-terminated buf. */
 static void ask(struct peer *peer, struct slice body)
 {
-    const char *name = memmem(body.ptr, body.len, "\"model\":\"", 9);
-    unsigned wait_ms = 0;
+    const char *model = memmem(body.ptr, body.len, "\"model\":\"", 9);
+    char name[NAME_BYTES_MAX] = "";
 
-    peer->calls = 0;
-    if (name) {
-        peer->calls = number_after(name, "calls-");
-        wait_ms = number_after(name, "-wait-");
-    }
+    if (model)
+        (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(model + 9, "\""), model + 9);
+    unsigned wait_ms = number_after(name, "-wait-");
+
+    peer->calls = number_after(name, "calls-");
+    peer->chunks = number_after(name, "-chunks-");
+    peer->every_ms = number_after(name, "-every-");
+    if (peer->chunks > CHUNKS_MAX)
+        peer->chunks = CHUNKS_MAX;
+    if (peer->chunks > 0 && count(body, "\"stream\":true") == 0)
+        peer->chunks = 0;
     peer->answers = count(body, "\"role\":\"assistant\"");
     note_request(peer);
     if (wait_ms == 0)
