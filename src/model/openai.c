@@ -195,14 +195,18 @@ static void take_piece(struct exchange *x, struct slice bytes)
 static int on_bytes(struct http_call *http, struct slice bytes, void *arg)
 {
     struct exchange *x = arg;
+    struct model_result *result = &x->call->result;
     struct err err = { 0 };
 
+    result->http_status = http->status;
     if (!x->stream && x->whole.len == 0 && is_stream(http))
         x->stream = openai_stream_new(on_text, x);
-    if (!x->stream) /* an error, or a provider that does not stream */
-        return buf_add(&x->whole, bytes, &err) != ERR_NONE;
-    take_piece(x, bytes);
-    return x->call->result.error != MODEL_OK;
+    if (x->stream)
+        take_piece(x, bytes);
+    else if (buf_add(&x->whole, bytes, &err)) /* an error, or a provider that does not stream */
+        openai_error_bad_answer(result, "it is larger than 32 MiB", buf_slice(&x->whole),
+                                key_of(x));
+    return result->error != MODEL_OK;
 }
 
 /* ---- the request ---- */
@@ -284,6 +288,7 @@ static void send_call(struct exchange *x)
     }
     if (call->is_streamed) {
         x->http.on_body = on_bytes;
+        x->http.response_bytes_max = OPENAI_STREAM_BYTES_MAX;
         x->whole.max = OPENAI_ANSWER_BYTES_MAX;
         x->idle_timeout_ms = call->idle_timeout_ms;
     }

@@ -166,7 +166,7 @@ static enum err_code on_event(const struct sse_event *event, void *arg, struct e
 /* ---- the whole ---- */
 
 /* Writing what was read makes it no longer than that; see openai_answer.h. */
-enum { PUT_BYTES_MAX = OPENAI_ANSWER_BYTES_MAX * OPENAI_GROWTH_MAX };
+enum { PUT_BYTES_MAX = OPENAI_STREAM_BYTES_MAX * OPENAI_GROWTH_MAX };
 
 struct openai_stream *openai_stream_new(openai_text_fn *on_text, void *arg)
 {
@@ -200,10 +200,14 @@ int openai_stream_feed(struct openai_stream *stream, struct slice bytes, struct 
     struct err err = { 0 };
 
     stream->received += bytes.len;
-    ASSERT(stream->received <= OPENAI_ANSWER_BYTES_MAX); /* so no line or event is too long */
+    ASSERT(stream->received <= OPENAI_STREAM_BYTES_MAX);
     stream->key = key;
     stream->result = result;
-    return sse_reader_feed(&stream->sse, bytes, &err) == ERR_NONE;
+    if (sse_reader_feed(&stream->sse, bytes, &err) == ERR_NONE)
+        return 1;
+    if (result->error == MODEL_OK) /* a line or an event is too long */
+        openai_error_bad_chunk(result, err.msg, bytes, key);
+    return 0;
 }
 
 int openai_stream_is_whole(const struct openai_stream *stream)

@@ -12,6 +12,12 @@
 #include "model/openai_answer.h"
 #include "net/sse_read.h"
 
+/*
+ * A chunk says much beside its few letters: 128,000 tokens are some 35 MB. The answer that is made
+ * of them has at most OPENAI_ANSWER_BYTES_MAX, as any other, and so has one chunk.
+ */
+enum { OPENAI_STREAM_BYTES_MAX = 64 << 20 };
+
 struct openai_stream;
 
 /* Told each piece of the answer's text. */
@@ -21,8 +27,9 @@ struct openai_stream *openai_stream_new(openai_text_fn *on_text, void *arg);
 void openai_stream_free(struct openai_stream *stream); /* NULL-safe */
 
 /*
- * False: the result has an error now, and the rest is not wanted. At most OPENAI_ANSWER_BYTES_MAX
- * bytes may be fed in all. `key` is what no message may contain.
+ * False: the result has an error now, and the rest is not wanted. At most OPENAI_STREAM_BYTES_MAX
+ * bytes may be fed in all. The result's http_status is set already. `key` is what no message may
+ * contain.
  */
 int openai_stream_feed(struct openai_stream *stream, struct slice bytes, struct slice key,
                        struct model_result *result);

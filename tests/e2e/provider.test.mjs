@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import { callsOf, checkJournal, ofKind, resultsOf } from './lib/journal.mjs';
 import { Pawl } from './lib/pawl.mjs';
 import {
-    ask, cutOff, hangUp, neverAnswer, Provider, refuse, say, send,
+    ask, cutAfter, cutOff, hangUp, inOne, neverAnswer, Provider, refuse, say, send, silentAfter,
+    stream,
 } from './lib/provider.mjs';
 
 const KEY = 'sk-e2e-0123456789abcdef';
@@ -24,12 +25,16 @@ async function setUp(t, behaviours) {
         models: {
             main: { ...model, retry: RETRY },
             hasty: { ...model, retry: RETRY, timeout: '300ms' },
+            whole: { ...model, retry: RETRY, stream: false },
+            listening: { ...model, retry: RETRY, idle_timeout: '200ms' },
             nowhere: { ...model, retry: RETRY, base_url: 'http://127.0.0.1:9/v1' },
         },
         tools: { echo: { builtin: 'echo' }, now: { builtin: 'now' } },
         agents: {
             main: { ...agent, model: 'main' },
             hasty: { ...agent, model: 'hasty' },
+            whole: { ...agent, model: 'whole' },
+            listening: { ...agent, model: 'listening' },
             nowhere: { ...agent, model: 'nowhere' },
         },
     });
@@ -42,6 +47,9 @@ async function setUp(t, behaviours) {
 const HTML = '<html>Hi</html>';
 const ODD = '{"choices":[{"message":7}]}';
 const HUGE = `"${'x'.repeat(80 << 20)}"`;
+const LONG = 'x'.repeat(1 << 20);
+const chunk = (delta) => ({ choices: [{ index: 0, delta }] });
+const half = chunk({ content: 'half' });
 const noQuota = () => refuse(429, { code: 'insufficient_quota' });
 
 // What a provider does for ever; how the session ends; how often it was asked, and tried.
@@ -66,6 +74,20 @@ const failures = [
     { does: hangUp, code: 'timed_out', says: /connection|closed|reset|empty/i, asked: 3 },
     { does: cutOff, code: 'timed_out', says: /\S/, asked: 3 },
     { does: neverAnswer, agent: 'hasty', code: 'timed_out', says: /timeout/, tried: 3 },
+    // Streams.
+    { does: () => cutAfter(3, say('cut in the middle')), code: 'timed_out', says: /\S/, asked: 3 },
+    { does: () => stream(half), code: 'timed_out', says: /ended before/, asked: 3 },
+    { does: () => stream(half, { error: { message: 'it died' } }), code: 'bad_answer',
+        says: /it died/, asked: 3 },
+    { does: () => stream({ error: { message: 'no!', code: 400 } }), code: 'refused', says: /no!/,
+        asked: 1 },
+    { does: () => stream(half, 'no json'), code: 'bad_answer', says: /no json/, asked: 3 },
+    { does: () => stream('[DONE]'), code: 'bad_answer', says: /\S/, asked: 3 },
+    { does: () => say(''), code: 'bad_answer', says: /neither text nor tool calls/, asked: 3 },
+    { does: () => stream(...Array(70).fill(chunk({ content: LONG }))), code: 'bad_answer',
+        says: /larg|limit|more/, asked: 3 },
+    { does: () => silentAfter(3, say('and then silence')), agent: 'listening', code: 'timed_out',
+        says: /silent.*idle_timeout/, asked: 3 },
     { agent: 'nowhere', code: 'unreachable', says: /base_url/, asked: 0, tried: 3 },
 ];
 
@@ -96,7 +118,8 @@ test('failures that stay end the session with a code and what to do', async (t) 
 test('failures that pass are tried again', async (t) => {
     const first = [
         () => refuse(429), () => refuse(500), () => refuse(503), () => send(200, 'no json'),
-        hangUp, cutOff,
+        hangUp, cutOff, () => cutAfter(4, say('a cut answer')),
+        () => cutAfter(7, ask([['echo', { text: 'a call that is cut' }]])),
     ];
     const { pawl } = await setUp(t, Object.fromEntries(first.map((fail, i) =>
         [`case ${i}`, (_, nth) => (nth < 3 ? fail() : say('got over it'))])));
@@ -156,6 +179,50 @@ async function toldOf(pawl, provider, name) {
     checkJournal(session.id, session.events);
     return { session, told: request.messages.filter((m) => m.role === 'tool') };
 }
+
+test('a stream that is cut counts for nothing, and is asked for again', async (t) => {
+    const { pawl, provider } = await setUp(t, {
+        cut: ({ answers }, nth) => {
+            if (answers === 1) return say('done');
+            return nth === 1 ? cutAfter(8, ask([['echo', { text: 'from the first attempt' }]]))
+                : ask([['echo', { text: 'from the second attempt' }]]);
+        },
+    });
+    const { session, told } = await toldOf(pawl, provider, 'cut');
+    const started = ofKind(session.events, 'model_started');
+
+    assert.deepEqual(started.map((e) => e.attempt), [1, 2, 1]);
+    assert.equal(ofKind(session.events, 'model_failed')[0].attempt, 1);
+    assert.equal(ofKind(session.events, 'model_answered')[0].attempt, 2);
+    assert.deepEqual(told.map((m) => m.content), ['from the second attempt']);
+    await pawl.verify();
+});
+
+test('an answer is asked for as a stream, unless the model says stream: false', async (t) => {
+    const story = ({ answers }) =>
+        (answers === 0 ? ask([['echo', { text: 'é🦊' }]], { text: 'Wait.' }) : say('It said é🦊.'));
+    const { pawl, provider } = await setUp(t, {
+        streamed: story, whole: story, deaf: (request) => inOne(story(request)),
+    });
+    const outcomes = [];
+
+    for (const [agent, name] of [['main', 'streamed'], ['whole', 'whole'], ['main', 'deaf']]) {
+        const session = await pawl.play(agent, name);
+        const asked = provider.requests.filter((r) => r.input === name);
+        const last = asked.at(-1).json;
+
+        checkJournal(session.id, session.events);
+        assert.equal(last.stream, name === 'whole' ? undefined : true, name);
+        outcomes.push({
+            output: session.output,
+            spent: session.spent,
+            history: asked.at(-1).messages.filter((m) => m.role !== 'user'),
+        });
+    }
+    assert.equal(outcomes[0].output, 'It said é🦊.');
+    assert.deepEqual(outcomes[0], outcomes[1]);
+    assert.deepEqual(outcomes[0], outcomes[2]);
+});
 
 const callOnce = (calls) => (request) => (request.answers === 0 ? ask(calls) : say('done'));
 

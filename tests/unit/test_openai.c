@@ -527,7 +527,8 @@ static void bad_streams_end_at_once(void **state)
                 CHUNK("x") "data: {\"error\":{\"message\":\"" KEY " died\",\"code\":503}}\n\n");
 
     assert_int_equal(r->error, MODEL_OVERLOADED);
-    assert_non_null(strstr(r->message, "[api_key] died"));
+    assert_int_equal(r->http_status, 200);
+    assert_non_null(strstr(r->message, "openai answered 200, but with an error: [api_key] died"));
     assert_int_equal(ask_for(f, 200, "data: garbage\n\n")->error, MODEL_BAD_ANSWER);
     assert_int_equal(ask_for(f, 200, CHUNK("x"))->error, MODEL_TIMED_OUT);
     assert_int_equal(ask_for(f, 200, "no events at all")->error, MODEL_TIMED_OUT);
@@ -535,8 +536,8 @@ static void bad_streams_end_at_once(void **state)
 
 static void streams_are_not_endless(void **state)
 {
-    enum { TOO_LARGE = (32 << 20) + 1 };
     static const char chunk[] = CHUNK("0123456789");
+    enum { TOO_LARGE = (64 << 20) + 1 };
     struct fixture *f = *state;
     char *text = malloc(TOO_LARGE);
 
@@ -548,10 +549,17 @@ static void streams_are_not_endless(void **state)
     f->provider.type = "text/event-stream";
     f->provider.status = 200;
     f->provider.body = (struct slice){ text, TOO_LARGE };
-    const struct model_result *r = ask(f);
-
-    assert_int_equal(r->error, MODEL_BAD_ANSWER);
-    assert_non_null(strstr(r->message, "larger than"));
+    assert_int_equal(ask(f)->error, MODEL_BAD_ANSWER);
+    assert_non_null(strstr(f->result.message, "larger than"));
+    /* Nor is one chunk, or an answer that comes whole. */
+    memset(text, ' ', TOO_LARGE);
+    memcpy(text, "data: {", 7);
+    assert_int_equal(ask(f)->error, MODEL_BAD_ANSWER);
+    assert_non_null(strstr(f->result.message, "openai answered 200 with a"));
+    assert_non_null(strstr(f->result.message, "more than 33554432 bytes"));
+    f->provider.type = NULL;
+    assert_int_equal(ask(f)->error, MODEL_BAD_ANSWER);
+    assert_non_null(strstr(f->result.message, "it is larger than 32 MiB"));
     free(text);
 }
 

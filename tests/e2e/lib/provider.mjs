@@ -4,7 +4,8 @@
 //
 //     const provider = await Provider.start(t, (asked) => say(`you said ${asked.last.content}`));
 //
-// Everything that was asked is kept in provider.requests, in the order in which it came. A history
+// Who asks for a stream gets one: the same answer in small chunks, its bytes in pieces that end
+// anywhere. Everything that was asked is kept in provider.requests, in the order in which it came. A history
 // in which a tool call lacks its result is refused, as everywhere.
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -44,6 +45,17 @@ export const send = (status, body, type = 'application/json') => ({
 export const hangUp = () => ({ hangUp: true });          // closes without an answer
 export const cutOff = () => ({ cutOff: true });          // closes in the middle of one
 export const neverAnswer = () => ({ never: true });
+
+// ---- of a stream only ----
+
+// Closes after `n` chunks of the answer `what`.
+export const cutAfter = (n, what) => ({ ...what, cutAfter: n });
+// Says `n` chunks of it, and then nothing more.
+export const silentAfter = (n, what) => ({ ...what, silentAfter: n });
+// Chunks of any kind: objects, and texts for what is no JSON.
+export const stream = (...chunks) => ({ chunks });
+// Answers whole, though a stream was asked for.
+export const inOne = (what) => ({ ...what, inOne: true });
 
 // ---- the server ----
 
@@ -124,9 +136,65 @@ export class Provider {
             res.socket?.end();
             return;
         }
+        if (request?.json.stream && (what.message || what.chunks) && !what.inOne) {
+            await sendStream(res, what, what.chunks ?? chunksOf(request, what));
+            return;
+        }
         res.writeHead(what.status ?? 200, { 'content-type': 'application/json', ...what.headers });
         res.end(what.body ?? completion(request, what));
     }
+}
+
+// ---- streams ----
+
+const PIECE_BYTES_MIN = 37; // ends in the middle of nearly everything
+const PIECES_MAX = 20;
+const TEXT_CHARS_MIN = 5;
+const TEXTS_MAX = 200; // chunks that one text is cut into
+
+// As OpenAI's: the role first, then content, then each call (its id and name first, then its
+// arguments), the reason why it ended, and the usage in a chunk of its own, if that was asked for.
+function chunksOf(request, what) {
+    const { choices: [{ message, finish_reason: finish }], usage, ...head } =
+        JSON.parse(completion(request, what));
+    const deltas = [{ role: message.role, content: message.tool_calls ? null : '' }];
+
+    deltas.push(...cut(message.content).map((content) => ({ content })));
+    (message.tool_calls ?? []).forEach(({ function: { name, arguments: text }, ...call }, index) => {
+        const started = { index, ...call, function: { name, arguments: '' } };
+
+        deltas.push({ tool_calls: [started] }, ...cut(text).map(
+            (piece) => ({ tool_calls: [{ index, function: { arguments: piece } }] })));
+    });
+    const chunk = (choices, more) => ({ ...head, object: 'chat.completion.chunk', choices, ...more });
+    const chunks = deltas.map((delta) => chunk([{ index: 0, delta, finish_reason: null }]));
+
+    chunks.push(chunk([{ index: 0, delta: {}, finish_reason: finish }]));
+    if (request.json.stream_options?.include_usage) chunks.push(chunk([], { usage }));
+    return [...chunks, '[DONE]'];
+}
+
+function cut(text) {
+    const chars = Math.max(TEXT_CHARS_MIN, Math.ceil((text ?? '').length / TEXTS_MAX));
+
+    return (text ?? '').match(new RegExp(`.{1,${chars}}`, 'gsu')) ?? [];
+}
+
+async function sendStream(res, { cutAfter, silentAfter, headers }, chunks) {
+    const kept = chunks.slice(0, cutAfter ?? silentAfter ?? chunks.length);
+    const text = kept.map((chunk) =>
+        `data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`).join('');
+    const bytes = Buffer.from(text);
+
+    res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', ...headers });
+    const step = Math.max(PIECE_BYTES_MIN, Math.ceil(bytes.length / PIECES_MAX));
+
+    for (let at = 0; at < bytes.length && !res.destroyed; at += step) {
+        res.write(bytes.subarray(at, at + step));
+        await new Promise(setImmediate); // a piece of its own, as far as that is ours
+    }
+    if (cutAfter !== undefined) res.socket?.end();
+    else if (silentAfter === undefined) res.end();
 }
 
 function bodyOf(req) {
