@@ -47,6 +47,7 @@ struct book_call {
     uint32_t closed_seq;  /* by this event */
     uint32_t out_seq;     /* this attempt was handed out by this event */
     size_t item;          /* of its answer */
+    int is_misfit;        /* refused, as its arguments are not what the tool's schema says */
 };
 
 /* The result of a tool call as the model must get it. */

@@ -108,10 +108,10 @@ static void started(struct book_event *e)
 
 /* ---- answers ---- */
 
-static int is_good_arguments(const char *text)
+static int is_object(const char *text)
 {
     return text[0] == 0 || strcmp(text, "{}") == 0 || strcmp(text, "{\"a\":1}") == 0 ||
-           strcmp(text, "{\"b\":[1,2],\"a\":\"x\"}") == 0;
+           strcmp(text, "{\"a\":77}") == 0 || strcmp(text, "{\"b\":[1,2],\"a\":\"x\"}") == 0;
 }
 
 /* What the tool must get: none is {}; the canonical form has its keys sorted. */
@@ -122,21 +122,40 @@ static const char *canonical(const char *text)
     return text[1] == '"' && text[2] == 'b' ? "{\"a\":\"x\",\"b\":[1,2]}" : text;
 }
 
-static int has_tool(const struct book_session *session, const char *name)
+static const struct config_tool *tool_of(const struct book_session *session, const char *name)
 {
     for (size_t i = 0; i < session->agent->tools_n; i++) {
         if (strcmp(session->agent->tools[i]->name, name) == 0)
-            return 1;
+            return session->agent->tools[i];
     }
-    return 0;
+    return NULL;
+}
+
+/* 77 is above the one maximum that a tool of these worlds may have. */
+static int is_misfit(const struct config_tool *tool, const char *arguments)
+{
+    return strstr(tool->parameters, "maximum") && strcmp(arguments, "{\"a\":77}") == 0;
+}
+
+static void check_fits(struct book_event *e, const struct book_call *call, const struct json *decl,
+                       const struct config_tool *tool, int is_good)
+{
+    const struct json *fits = json_get(decl, "fits");
+
+    if (json_bool(json_get(decl, "refused"), 0) == is_good)
+        book_wrong(e, "call %u is %s, and recorded otherwise", call->number,
+                   is_good ? "good" : "no good");
+    if (tool ? json_bool(fits, !is_good) != is_good : fits != NULL)
+        book_wrong(e, "whether the arguments of call %u fit is recorded wrongly", call->number);
 }
 
 static void open_call(struct book_event *e, const struct given_answer *given, size_t i,
                       const struct json *decl)
 {
     struct book_session *session = e->session;
-    int is_good =
-        has_tool(session, given->calls[i].tool) && is_good_arguments(given->calls[i].arguments);
+    const struct config_tool *tool = tool_of(session, given->calls[i].tool);
+    const char *arguments = given->calls[i].arguments;
+    int is_good = tool && is_object(arguments) && !is_misfit(tool, arguments);
     struct book_call *call;
 
     if (session->calls_n == session->calls_cap) {
@@ -147,18 +166,16 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
     *call = (struct book_call){ .number = ++session->last_call,
                                 .state = is_good ? TOOLING_HELD : TOOLING_REFUSED,
                                 .attempt = 1,
-                                .item = session->items_n - 1 };
+                                .item = session->items_n - 1,
+                                .is_misfit = tool && is_misfit(tool, arguments) };
     (void)snprintf(call->id, sizeof(call->id), "%s", given->calls[i].id);
     (void)snprintf(call->tool, sizeof(call->tool), "%s", given->calls[i].tool);
-    (void)snprintf(call->arguments, sizeof(call->arguments), "%s",
-                   canonical(given->calls[i].arguments));
+    (void)snprintf(call->arguments, sizeof(call->arguments), "%s", canonical(arguments));
     if ((uint32_t)json_int(json_get(decl, "call"), 0) != call->number ||
         !slice_is(json_str(json_get(decl, "id")), call->id) ||
         !slice_is(json_str(json_get(decl, "tool")), call->tool))
         book_wrong(e, "call %u is not the one that the model asked for", call->number);
-    if (json_bool(json_get(decl, "refused"), 0) == is_good)
-        book_wrong(e, "call %u is %s, and recorded otherwise", call->number,
-                   is_good ? "good" : "no good");
+    check_fits(e, call, decl, tool, is_good);
 }
 
 static void add_answer(struct book_event *e, const struct given_answer *given)
@@ -228,6 +245,8 @@ static void answered(struct book_event *e)
         book_wrong(e, "it cost something else");
     if (json_count(calls) != (given->calls_n < CALLS_MAX ? given->calls_n : CALLS_MAX))
         book_wrong(e, "the model asked for %zu calls", given->calls_n);
+    if (json_count(calls) + (size_t)json_int(json_get(e->body, "unplaced"), 0) != given->calls_n)
+        book_wrong(e, "calls that found no slot are counted wrongly");
     session->spent = add(session->spent, used);
     session->model.reserved = (struct money){ 0 };
     session->model.state = ASKING_NOT;

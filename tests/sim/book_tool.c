@@ -106,7 +106,10 @@ static void failed(struct book_event *e)
         if (json_get(e->body, "retry_at"))
             book_wrong(e, "what was no good will be no good the next time");
         e->session->crashes = 0;
-        book_close_call(e->session, call, e->event->seq, NULL);
+        book_close_call(e->session, call, e->event->seq,
+                        call->is_misfit ? "The arguments do not fit: /a: must be at most 9, is 77. "
+                                          "Send them again."
+                                        : NULL);
     }
     after_answer(e->session);
 }

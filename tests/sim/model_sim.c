@@ -65,6 +65,7 @@ static void draw_call(struct sim_call *s, const struct book_session *session, si
 {
     static const char *const good[] = { "{}", "", "{\"a\":1}", "{\"b\":[1,2],\"a\":\"x\"}" };
     static const char *const bad[] = { "[1]", "no json", "{\"a\":1,\"a\":2}", "\"text\"" };
+    static const char some_misfit[] = "{\"a\":77}"; /* a tool without a maximum takes it */
     struct world *world = s->world;
     const struct config_agent *agent = session->agent;
     const char *tool = agent->tools[below(world, (uint32_t)agent->tools_n)]->name;
@@ -74,6 +75,8 @@ static void draw_call(struct sim_call *s, const struct book_session *session, si
         tool = "nosuch";
     if (chance(world, world->weights.model_odd))
         arguments = bad[below(world, ARRAY_LEN(bad))];
+    if (chance(world, world->weights.model_odd))
+        arguments = some_misfit;
     (void)snprintf(s->answer.calls[i].id, TOKEN_MAX, "id%u", (unsigned)i % 100);
     (void)snprintf(s->answer.calls[i].tool, TOKEN_MAX, "%s", tool);
     (void)snprintf(s->answer.calls[i].arguments, TEXT_MAX, "%s", arguments);

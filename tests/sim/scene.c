@@ -38,12 +38,16 @@ static void draw_model(struct world *world, size_t i)
 static void draw_tool(struct world *world, size_t i)
 {
     static const char *const command[] = { "./tool", NULL };
+    static const char *const parameters[] = {
+        "{\"type\":\"object\"}",
+        "{\"properties\":{\"a\":{\"maximum\":9}},\"type\":\"object\"}",
+    };
     struct scene *scene = &world->scene;
 
     scene->tools[i] = (struct config_tool){
         .name = name(scene, "tool", i),
         .description = "does something",
-        .parameters = "{\"type\":\"object\"}",
+        .parameters = parameters[below(world, ARRAY_LEN(parameters))],
         .kind = below(world, 4) ? TOOL_KIND_EXEC : TOOL_KIND_BUILTIN,
         .command = command,
         .timeout_ms = 1000 + below(world, 30000),
