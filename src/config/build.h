@@ -42,10 +42,12 @@ void build_server(struct build *build);
 void build_models(struct build *build); /* and accounts */
 void build_tools(struct build *build);
 void build_agents(struct build *build);
-void build_warnings(struct build *build); /* of what nobody uses */
+void build_write_paths(struct build *build); /* what no tool may change; of a tree without errors */
+void build_warnings(struct build *build);    /* of what nobody uses */
 
 /* The tool's command, paths and secrets. */
 void build_exec(struct build *build, struct config_tool *tool, struct fields exec);
+void build_paths(struct build *build, struct config_tool *tool, struct fields exec);
 
 /* The rest are helpers of those. */
 struct retry_policy build_retry(struct build *build, struct fields retry);

@@ -1,4 +1,4 @@
-/* build_exec.c - commands of tools: is the program there, the paths, the secrets. */
+/* build_exec.c - commands of tools: is the program there, the limits, the secrets. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,22 +97,6 @@ static const char *const *build_argv(struct build *build, const struct yaml_node
     return argv;
 }
 
-static const char *const *build_reads(struct build *build, const struct yaml_node *list)
-{
-    size_t n = list ? list->count : 0;
-    const char **paths = arena_alloc(build->impl->arena, (n + 1) * sizeof(*paths));
-
-    for (const struct yaml_node *node = list ? list->first : NULL; node; node = node->next) {
-        if (node->is_bad)
-            continue;
-        paths[node->index] = build_path(build, node->text);
-        if (access(paths[node->index], F_OK))
-            report_error(build->report, node->at, "%s: there is no file or folder %s",
-                         yaml_path(node).text, quote(node->written).text);
-    }
-    return paths;
-}
-
 /* What pawl sets itself for every tool cannot be a secret of one. */
 static int is_variable(struct slice name)
 {
@@ -177,7 +161,7 @@ void build_exec(struct build *build, struct config_tool *tool, struct fields exe
     if (!exec.map)
         return; /* reported */
     tool->command = build_argv(build, fields_node(exec, "command"));
-    tool->read_paths = build_reads(build, fields_node(exec, "read"));
+    build_paths(build, tool, exec);
     build_secrets(build, tool, fields_node(exec, "secrets"));
     tool->has_network = slice_is(fields_text(exec, "network"), "host");
     tool->timeout_ms = fields_number(exec, "timeout");

@@ -92,6 +92,8 @@ static int build_config(struct config_impl *impl, const struct config_known *kno
     build_models(&build);
     build_tools(&build);
     build_agents(&build);
+    if (report_errors(report) == 0)
+        build_write_paths(&build);
     if (report_errors(report) > 0)
         return 0;
     build_warnings(&build);

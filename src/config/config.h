@@ -53,8 +53,9 @@ struct config_tool {
     enum config_tool_kind kind;
     const char *builtin; /* TOOL_KIND_BUILTIN: its name */
     /* TOOL_KIND_EXEC */
-    const char *const *command;    /* NULL-terminated */
-    const char *const *read_paths; /* NULL-terminated, absolute */
+    const char *const *command;     /* NULL-terminated */
+    const char *const *read_paths;  /* NULL-terminated, absolute */
+    const char *const *write_paths; /* NULL-terminated, real paths of folders */
     const struct config_secret *secrets;
     size_t secrets_n;
     int has_network;

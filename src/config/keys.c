@@ -320,6 +320,14 @@ static const struct key keys[] = {
       .fallback_text = "none",
       .about = "Files and folders that it may read beside the system's and this file's folder." },
     { .section = SECTION_EXEC,
+      .name = "write",
+      .type = VALUE_TEXTS,
+      .max = "8",
+      .fallback_text = "none",
+      .about = "Folders that it may change, beside its scratch folder, and that all sessions "
+               "share. They must be there, and may hold neither the store nor this file nor a "
+               "command." },
+    { .section = SECTION_EXEC,
       .name = "secrets",
       .type = VALUE_TEXTS,
       .max = "64",

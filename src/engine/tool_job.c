@@ -115,6 +115,7 @@ static void set_spec(struct tool_job *job, const struct config_tool *tool)
         (struct tool_spec){ .name = tool->kind == TOOL_KIND_BUILTIN ? tool->builtin : tool->name,
                             .argv = tool->command,
                             .read_paths = tool->read_paths,
+                            .write_paths = tool->write_paths,
                             .secrets = job->secrets,
                             .secrets_n = tool->secrets_n,
                             .has_network = tool->has_network,

@@ -159,6 +159,7 @@ static enum err_code make_view(const struct sandbox *box, const struct wire_mess
         .scratch_dir = scratch_dir,
         .covered = (const char *const *)box->covered,
         .read_paths = order->read_paths,
+        .write_paths = order->write_paths,
     };
 
     if (snprintf(scratch_dir, PATH_MAX, "%s/%s", box->scratch_root, order->text) >= PATH_MAX)
@@ -190,6 +191,20 @@ static enum err_code check_project(const struct sandbox *box, uid_t uid, struct 
                    "user %u, under which this tool runs, may not read the project folder: "
                    "chmod o+rx %s",
                    (unsigned)uid, box->project_dir);
+}
+
+/* Said here, or the tool would say it in words of its own. */
+static enum err_code check_write_paths(const struct wire_message *order, uid_t uid, struct err *err)
+{
+    char staged[VIEW_STAGED_MAX];
+
+    for (unsigned i = 0; order->write_paths[i]; i++) {
+        if (access(view_staged_write(staged, i), W_OK | X_OK) != 0)
+            return err_set(err, ERR_UNAVAILABLE,
+                           "user %u, under which this tool runs, may not write to %s",
+                           (unsigned)uid, order->write_paths[i]);
+    }
+    return ERR_NONE;
 }
 
 /* With a '/', it is taken from the project folder; else looked for in the sandbox's PATH. */
@@ -290,7 +305,7 @@ static enum err_code start(const struct sandbox *box, const struct wire_message 
     uint32_t folders = 0;
 
     if (make_view(box, order, uid, &folders, err) || volunteer(err) || become_user(box, uid, err) ||
-        check_project(box, uid, err))
+        check_project(box, uid, err) || check_write_paths(order, uid, err))
         return err->code;
     if (chdir(VIEW_PROJECT) != 0)
         return err_sys(err, errno, "enter the project folder %s", box->project_dir);

@@ -4,9 +4,10 @@
  *
  * What a tool finds: its own user, process, network, IPC, mount and host name namespaces; /usr,
  * /etc and the like read-only; the project folder read-only at its own path, and as working
- * folder; empty /tmp and /dev/shm as large as its memory limit; /scratch, its session's, to
- * write to; no capability; a filter of system calls (filter.h). The server's store and the
- * other sessions' scratch folders are covered. As root it runs under an unprivileged user.
+ * folder; its write paths, where they are; empty /tmp and /dev/shm as large as its memory limit;
+ * /scratch, its session's, to write to; no capability; a filter of system calls (filter.h). The
+ * server's store and the other sessions' scratch folders are covered. As root it runs under an
+ * unprivileged user.
  */
 #ifndef TOOL_SANDBOX_H
 #define TOOL_SANDBOX_H

@@ -12,8 +12,8 @@
 #include "tool/view.h"
 
 enum {
-    /* What stands below, the system's folders, and three a read path; checked by add(). */
-    ARGS_MAX = 160 + 3 * WIRE_READ_PATHS_MAX + WIRE_LIST_MAX,
+    /* What stands below, the system's folders, and three a path; checked by add(). */
+    ARGS_MAX = 160 + 3 * (WIRE_READ_PATHS_MAX + WIRE_WRITE_PATHS_MAX) + WIRE_LIST_MAX,
     TMP_BYTES_DEFAULT = 256 * 1024 * 1024,
 };
 
@@ -124,6 +124,15 @@ static void add_read_paths(struct args *args, const char *const *read_paths, uin
     }
 }
 
+static void add_write_paths(struct args *args, const char *const *write_paths)
+{
+    char staged[VIEW_STAGED_MAX];
+
+    for (unsigned i = 0; write_paths[i]; i++)
+        add_bind(args, "--bind", arena_str(args->arena, slice_of(view_staged_write(staged, i))),
+                 write_paths[i]);
+}
+
 const char *const *sandbox_args(struct arena *arena, const struct sandbox *box,
                                 const struct wire_message *order, uint32_t read_folders,
                                 const struct sandbox_fds *fds)
@@ -141,6 +150,7 @@ const char *const *sandbox_args(struct arena *arena, const struct sandbox *box,
     add_bind(&args, "--bind", VIEW_SCRATCH, SANDBOX_SCRATCH);
     add_bind(&args, "--ro-bind", VIEW_PROJECT, box->project_dir);
     add_read_paths(&args, order->read_paths, read_folders);
+    add_write_paths(&args, order->write_paths); /* last: they may lie in the others */
     /* The folders that bubblewrap made to mount the others on. */
     add_bind(&args, "--remount-ro", "/dev", "--remount-ro");
     add(&args, "/");

@@ -41,6 +41,7 @@ struct tool_spec {
     const char *name;               /* the tool's name in pawl.yaml */
     const char *const *argv;        /* NULL-terminated; argv[0] as written: "./x.sh", "jq" */
     const char *const *read_paths;  /* NULL-terminated; absolute; extra read-only binds */
+    const char *const *write_paths; /* NULL-terminated; real paths of folders it may change */
     const struct tool_env *secrets; /* from the configuration; never logged */
     size_t secrets_n;
     int has_network;    /* false: no interface but loopback of its own */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tool/wire.h"
@@ -36,6 +38,12 @@ const char *view_staged(char staged[VIEW_STAGED_MAX], unsigned i, int is_dir)
     return staged;
 }
 
+const char *view_staged_write(char staged[VIEW_STAGED_MAX], unsigned i)
+{
+    (void)snprintf(staged, VIEW_STAGED_MAX, VIEW_STAGE "/write%u", i);
+    return staged;
+}
+
 /* The mount points are made once, for all tools: each binds over them in its own namespace. */
 static enum err_code make_stage(struct err *err)
 {
@@ -49,6 +57,10 @@ static enum err_code make_stage(struct err *err)
     for (unsigned i = 0; i < WIRE_READ_PATHS_MAX; i++) {
         if (make_dir(view_staged(path, i, 1), 0755, err) ||
             make_file(view_staged(path, i, 0), 0644, err))
+            return err->code;
+    }
+    for (unsigned i = 0; i < WIRE_WRITE_PATHS_MAX; i++) {
+        if (make_dir(view_staged_write(path, i), 0755, err))
             return err->code;
     }
     return ERR_NONE;
@@ -113,6 +125,30 @@ static enum err_code bind_read_path(struct view *view, unsigned i, struct err *e
     return bind(path, view_staged(staged, i, is_dir), err);
 }
 
+/*
+ * A tool that may change a folder could put a link there, and the next one would be given what it
+ * leads to. So no part of the path may be a link, and what was looked at is what is bound.
+ */
+static enum err_code bind_write_path(const char *path, unsigned i, struct err *err)
+{
+    struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                            .resolve = RESOLVE_NO_SYMLINKS };
+    char opened[64];
+    char staged[VIEW_STAGED_MAX];
+
+    if (path[0] != '/' || path[1] == '\0')
+        return err_set(err, ERR_INVALID, "cannot give it %s: no absolute path below /", path);
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+
+    if (fd < 0)
+        return err_sys(err, errno, "cannot give it %s to write to", path);
+    (void)snprintf(opened, sizeof(opened), "/proc/self/fd/%d", fd);
+    enum err_code code = bind(opened, view_staged_write(staged, i), err);
+
+    (void)close(fd);
+    return code;
+}
+
 enum err_code view_enter(struct view *view, struct err *err)
 {
     if (unshare(CLONE_NEWNS) != 0)
@@ -129,6 +165,10 @@ enum err_code view_enter(struct view *view, struct err *err)
     ASSERT(WIRE_READ_PATHS_MAX <= 32); /* bits of read_folders */
     for (unsigned i = 0; view->read_paths[i]; i++) {
         if (bind_read_path(view, i, err))
+            return err->code;
+    }
+    for (unsigned i = 0; view->write_paths[i]; i++) {
+        if (bind_write_path(view->write_paths[i], i, err))
             return err->code;
     }
     return ERR_NONE;

@@ -50,7 +50,9 @@ static enum err_code put_texts(struct buf *packet, struct wire_head *head,
         return err->code;
     if (environment_put(packet, run, WIRE_LIST_MAX, &head->env_n, err))
         return err->code;
-    return put_list(packet, run->spec->read_paths, WIRE_READ_PATHS_MAX, &head->read_n, err);
+    if (put_list(packet, run->spec->read_paths, WIRE_READ_PATHS_MAX, &head->read_n, err))
+        return err->code;
+    return put_list(packet, run->spec->write_paths, WIRE_WRITE_PATHS_MAX, &head->write_n, err);
 }
 
 static struct wire_limits limits_of(const struct tool_spec *spec)
@@ -118,6 +120,7 @@ void wire_parse(struct wire_message *ret_message, struct slice packet)
     take_list(m->argv, m->head.argv_n, WIRE_LIST_MAX, &rest);
     take_list(m->env, m->head.env_n, WIRE_LIST_MAX, &rest);
     take_list(m->read_paths, m->head.read_n, WIRE_READ_PATHS_MAX, &rest);
+    take_list(m->write_paths, m->head.write_n, WIRE_WRITE_PATHS_MAX, &rest);
     ASSERT(rest.len == 0);
 }
 

@@ -6,8 +6,8 @@
  * ends are the same program on the same machine, so the head goes as it lies in memory. What
  * does not parse is our bug, never bad input: sizes are checked where a message is made.
  *
- *   WIRE_START    texts: session; argv; env as NAME=value; read paths. Three descriptors:
- *                 the tool's stdin, stdout and stderr
+ *   WIRE_START    texts: session; argv; env as NAME=value; read paths; write paths. Three
+ *                 descriptors: the tool's stdin, stdout and stderr
  *   WIRE_KILL     run
  *   WIRE_FORGET   text: session
  *   WIRE_READY    the launcher has made its namespaces
@@ -25,7 +25,8 @@ enum {
     WIRE_BYTES_MAX = 128 * 1024, /* one message; the socket's buffer takes more */
     WIRE_FDS = 3,
     WIRE_LIST_MAX = 1024, /* arguments, or variables, of one tool */
-    WIRE_READ_PATHS_MAX = 32
+    WIRE_READ_PATHS_MAX = 32,
+    WIRE_WRITE_PATHS_MAX = 8
 };
 
 enum wire_kind {
@@ -58,7 +59,7 @@ struct wire_head {
     uint32_t argv_n;
     uint32_t env_n;
     uint32_t read_n;
-    uint32_t reserved; /* so that no byte of the packet is padding */
+    uint32_t write_n; /* the eighth of four bytes: so no byte of the packet is padding */
     uint64_t run;
     struct wire_limits limits;
 };
@@ -70,6 +71,7 @@ struct wire_message {
     const char *argv[WIRE_LIST_MAX + 1];
     const char *env[WIRE_LIST_MAX + 1];
     const char *read_paths[WIRE_READ_PATHS_MAX + 1];
+    const char *write_paths[WIRE_WRITE_PATHS_MAX + 1];
 };
 
 /* Checks the run's texts and writes its WIRE_START; the error is for people. */

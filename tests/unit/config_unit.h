@@ -103,8 +103,10 @@ static inline int test_folder_make(void **state)
 {
     (void)state;
     (void)snprintf(test_dir, sizeof(test_dir), "/tmp/pawl-config-%d", (int)getpid());
-    if (mkdir(test_dir, 0700) || mkdir(test_path("data"), 0700))
+    if (mkdir(test_dir, 0700) || mkdir(test_path("data"), 0700) ||
+        mkdir(test_path("shared"), 0700) || mkdir(test_path("shared/deep"), 0700))
         return -1;
+    test_write("shared/run.sh", "#!/bin/sh\n", 0755);
     test_write("tool.sh", "#!/bin/sh\n", 0755);
     test_write("plain.sh", "#!/bin/sh\n", 0644);
     test_write("script.yaml", "replies:\n  - text: ${not expanded}\n", 0644);
@@ -116,13 +118,14 @@ static inline int test_folder_make(void **state)
 
 static inline int test_folder_remove(void **state)
 {
-    static const char *const names[] = { "pawl.yaml",   "tool.sh",    "plain.sh",
-                                         "script.yaml", "wrong.yaml", "broken.yaml" };
+    static const char *const names[] = { "pawl.yaml",   "shared/run.sh", "tool.sh",    "plain.sh",
+                                         "script.yaml", "wrong.yaml",    "broken.yaml" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         (void)unlink(test_path(names[i]));
-    return rmdir(test_path("data")) || rmdir(test_dir);
+    return rmdir(test_path("data")) || rmdir(test_path("shared/deep")) ||
+           rmdir(test_path("shared")) || rmdir(test_dir);
 }
 
 #endif

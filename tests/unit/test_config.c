@@ -43,6 +43,7 @@ static const char full[] =
     "      processes: 4\n"
     "      file_size: 1MiB\n"
     "      read: [./data, /usr/share]\n"
+    "      write: [./data, ./shared/../shared]\n"
     "      secrets: [T_TOKEN]\n"
     "    effects: repeatable\n"
     "  list: { description: Lists., exec: { command: ls } }\n"
@@ -143,6 +144,9 @@ static void tools(void **state)
     assert_string_equal(refund->read_paths[0], test_path("data"));
     assert_string_equal(refund->read_paths[1], "/usr/share");
     assert_null(refund->read_paths[2]);
+    assert_string_equal(refund->write_paths[0], test_path("data")); /* real paths */
+    assert_string_equal(refund->write_paths[1], test_path("shared"));
+    assert_null(refund->write_paths[2]);
     assert_int_equal(refund->secrets_n, 1);
     assert_string_equal(refund->secrets[0].name, "T_TOKEN");
     assert_string_equal(refund->secrets[0].value, "hunter2");
@@ -223,6 +227,7 @@ static void what_is_absent_has_its_default(void **state)
     assert_int_equal(tool->processes_max, 128);
     assert_int_equal(tool->file_bytes_max, 268435456);
     assert_null(tool->read_paths[0]);
+    assert_null(tool->write_paths[0]);
     assert_int_equal(tool->secrets_n, 0);
     assert_int_equal(tool->retry.attempts, 3);
     assert_int_equal(tool->retry.first_ms, 1000);

@@ -314,6 +314,68 @@ static void read_paths_are_bound_or_refused(void **state)
     assert_non_null(strstr(call.reason, "No such file or directory"));
 }
 
+/* Runs a shell script that may change the folder; what it printed must be `expected`. */
+static void expect_with_write(struct fixture *f, const char *folder, const char *script,
+                              const char *expected)
+{
+    const char *write_paths[] = { folder, NULL };
+    const char *argv[] = { "sh", "-c", script, NULL };
+    struct call call;
+
+    call_init(&call, f, argv);
+    call.spec.write_paths = write_paths;
+    call_start(&call);
+    call_await(&call);
+    if (expected) {
+        call_expect(&call, TOOL_EXITED, 0);
+        assert_string_equal(call.output, expected);
+        return;
+    }
+    call_expect(&call, TOOL_NOT_STARTED, 0);
+    assert_non_null(strstr(call.reason, folder));
+    assert_int_equal(call.output_bytes, 0);
+}
+
+static void write_paths_can_be_changed_and_nothing_else(void **state)
+{
+    struct fixture *f = *state;
+    char data[160];
+
+    (void)snprintf(data, sizeof(data), "%s/data", f->project);
+    assert_int_equal(mkdir(data, 0700), 0);
+    assert_int_equal(chmod(data, 0777), 0);
+    expect_with_write(f, data, "echo one > data/note; mv data/note data/kept; cat data/kept",
+                      "one\n");
+    expect_with_write(
+        f, data,
+        "cat data/kept; (: > other) 2>/dev/null || echo no\n"
+        "rm -f store.db 2>/dev/null || echo nor that; rmdir data 2>/dev/null || echo nor so",
+        "one\nno\nnor that\nnor so\n");
+    expect_output(state, "cat data/kept; (: > data/more) 2>/dev/null || echo not without leave",
+                  "one\nnot without leave\n");
+}
+
+static void write_paths_that_cannot_be_given(void **state)
+{
+    struct fixture *f = *state;
+    char folder[160];
+    char link[192];
+
+    (void)snprintf(folder, sizeof(folder), "%s/closed", f->base);
+    expect_with_write(f, folder, "echo", NULL); /* there is none */
+    assert_int_equal(mkdir(folder, 0555), 0);
+    expect_with_write(f, folder, "echo", NULL); /* the tool may not write there */
+    assert_int_equal(chmod(folder, 0777), 0);
+    expect_with_write(f, folder, "echo in", "in\n");
+    (void)snprintf(link, sizeof(link), "%s/link", folder);
+    assert_int_equal(symlink(f->project, link), 0);
+    expect_with_write(f, link, "echo", NULL); /* put there by a tool, perhaps */
+    (void)snprintf(link, sizeof(link), "%s/link/scratch", folder);
+    expect_with_write(f, link, "echo", NULL);
+    expect_with_write(f, f->store, "echo", NULL); /* covered, and a file */
+    expect_with_write(f, f->scratch, "echo", NULL);
+}
+
 int main(int argc, char **argv)
 {
 #define SANDBOX_TEST(fn) cmocka_unit_test_setup_teardown(fn, fixture_setup, fixture_teardown)
@@ -332,6 +394,8 @@ int main(int argc, char **argv)
         SANDBOX_TEST(limits_hold),
         SANDBOX_TEST(tmp_is_bounded_like_memory),
         SANDBOX_TEST(read_paths_are_bound_or_refused),
+        SANDBOX_TEST(write_paths_can_be_changed_and_nothing_else),
+        SANDBOX_TEST(write_paths_that_cannot_be_given),
     };
 
     if (!fixture_become(argc, argv))
