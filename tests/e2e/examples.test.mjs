@@ -40,3 +40,48 @@ test('coding: tests that fail are made to pass', async (t) => {
     assert.match(session.output, /^-.*total = n \* 60;.*\n\+.*total \+= n \* 60;/m);
     await pawl.verify();
 });
+
+// ---- design ----
+
+// By WCAG 2, computed here once more.
+function contrast(one, other) {
+    const [light, dark] = [one, other].map((colour) => {
+        const [r, g, b] = [1, 3, 5].map((at) => {
+            const value = parseInt(colour.slice(at, at + 2), 16) / 255;
+
+            return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+        });
+
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    }).sort((a, b) => b - a);
+
+    return (light + 0.05) / (dark + 0.05);
+}
+
+test('design: a drawing that the check refuses is drawn again', async (t) => {
+    const pawl = await startExample(t, 'design');
+    const session = await completes(pawl, 'designer', 'Draw the sign that the brief asks for.');
+    const path = scratchPath(pawl, 'design.db', session, 'sign.svg');
+    const svg = readFileSync(path, 'utf8');
+
+    assert.equal((await run('xmllint', ['--noout', path])).status, 0);
+    assert.match(svg, /^<svg [^>]*width="320" height="120" viewBox="0 0 320 120"/);
+    const background = /<rect [^>]*fill="(#\w{6})"/.exec(svg)[1];
+    const texts = [...svg.matchAll(/<text [^>]*fill="(#\w{6})"[^>]*>([^<]*)</g)];
+    const least = Math.min(...texts.map(([, fill]) => contrast(background, fill)));
+
+    assert.deepEqual(texts.map(([, , words]) => words), ['Open', 'Mon to Fri, 8 to 17']);
+    assert.ok(least >= 4.5);
+
+    const [refused, passed, ...more] = resultsOfTool(session.events, 'check_svg');
+
+    assert.deepEqual(more, []);
+    assert.equal(refused.is_error, true);
+    assert.match(refused.stderr, /- it is 320 x 100; the brief wants 320 x 120\n/);
+    assert.match(refused.stderr, new RegExp(
+        `- a text in #e07a5f has a contrast of ${contrast('#f4f1de', '#e07a5f').toFixed(2)} to 1`));
+    assert.equal(passed.is_error, false);
+    assert.equal(session.output.trim(), 'The sign is drawn: sign.svg is as the brief wants it: ' +
+        `320 x 120, ${Buffer.byteLength(svg)} bytes, least contrast ${least.toFixed(2)} to 1`);
+    await pawl.verify();
+});

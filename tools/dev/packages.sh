@@ -29,6 +29,7 @@ packages_test=(
     json-schema-test-suite
     libclang-rt-14-dev
     libcmocka-dev
+    libxml2-utils
     nodejs
     sqlite3
 )
