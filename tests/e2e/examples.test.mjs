@@ -85,3 +85,57 @@ test('design: a drawing that the check refuses is drawn again', async (t) => {
         `320 x 120, ${Buffer.byteLength(svg)} bytes, least contrast ${least.toFixed(2)} to 1`);
     await pawl.verify();
 });
+
+// ---- migration ----
+
+// What sqlite3 says, as rows of objects.
+async function sqlite(file, sql) {
+    const { status, stdout, stderr } = await run('sqlite3', ['-json', '-readonly', file, sql]);
+
+    assert.equal(status, 0, stderr);
+    return stdout ? JSON.parse(stdout) : [];
+}
+
+async function setUpData(pawl) {
+    const { status, stderr } = await run(pawl.path('setup'), []);
+
+    assert.equal(status, 0, stderr);
+}
+
+test('migration: a step that fails is undone, corrected, and done', async (t) => {
+    const pawl = await startExample(t, 'migration');
+    const shop = pawl.path('data/shop.db');
+
+    await setUpData(pawl);
+    const orders = await sqlite(shop, 'SELECT id, customer, total FROM orders ORDER BY id');
+    const customers = await sqlite(shop, 'SELECT id, name, email FROM customer ORDER BY id');
+    const session = await completes(pawl, 'migrator', 'Migrate the shop\'s database.');
+
+    assert.deepEqual(
+        await sqlite(shop, 'SELECT * FROM orders ORDER BY id'),
+        orders.map(({ id, customer, total }) =>
+            ({ id, customer, cents: Number(total.replace('.', '')) })));
+    assert.deepEqual(
+        await sqlite(shop, 'SELECT * FROM customer ORDER BY id'),
+        customers.map(({ id, name, email }) =>
+            ({ id, name, email: email ?? `unknown-${id}@example.invalid` })));
+    assert.equal((await sqlite(shop, 'PRAGMA table_info(customer)'))
+        .find((c) => c.name === 'email').notnull, 1);
+    assert.deepEqual(
+        (await sqlite(shop, 'SELECT name FROM migration ORDER BY rowid')).map((r) => r.name),
+        ['cents', 'email_unknown', 'email_not_null']);
+
+    const backup = pawl.path(`data/before-${session.id}.db`);
+
+    assert.deepEqual(await sqlite(backup, 'SELECT * FROM orders ORDER BY id'), orders);
+    assert.deepEqual(await sqlite(backup, 'SELECT * FROM customer ORDER BY id'), customers);
+
+    const steps = resultsOfTool(session.events, 'migrate');
+
+    assert.deepEqual(steps.map((r) => r.is_error), [false, true, false, false]);
+    assert.match(steps[1].stderr, /undone as a whole: .*NOT NULL constraint failed/);
+    assert.match(session.output, /\n17 Customer 17\n93 Customer 93\n154 Customer 154\n/);
+    assert.match(session.output,
+                 /All is as it should be: customer 200, orders 1000, 4460500 cents in all orders\./);
+    await pawl.verify();
+});
