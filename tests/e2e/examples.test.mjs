@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { completes, resultsOfTool, scratchPath, startExample } from './lib/example.mjs';
+import {
+    completes, resultsOfTool, scratchPath, setUpData, sqlite, startExample,
+} from './lib/example.mjs';
 import { run } from './lib/pawl.mjs';
 
 // ---- coding ----
@@ -87,20 +89,6 @@ test('design: a drawing that the check refuses is drawn again', async (t) => {
 });
 
 // ---- migration ----
-
-// What sqlite3 says, as rows of objects.
-async function sqlite(file, sql) {
-    const { status, stdout, stderr } = await run('sqlite3', ['-json', '-readonly', file, sql]);
-
-    assert.equal(status, 0, stderr);
-    return stdout ? JSON.parse(stdout) : [];
-}
-
-async function setUpData(pawl) {
-    const { status, stderr } = await run(pawl.path('setup'), []);
-
-    assert.equal(status, 0, stderr);
-}
 
 test('migration: a step that fails is undone, corrected, and done', async (t) => {
     const pawl = await startExample(t, 'migration');

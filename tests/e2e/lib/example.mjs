@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkJournal } from './journal.mjs';
-import { Pawl, ROOT } from './pawl.mjs';
+import { Pawl, ROOT, run } from './pawl.mjs';
 
 // A server on the copy. `pawl check` must find nothing, without any key in the environment.
 export async function startExample(t, name) {
@@ -30,7 +30,7 @@ export async function completes(pawl, agent, input) {
     return session;
 }
 
-// The results of a tool, in the order in which they were recorded: { text, isError }.
+// The results of a tool, in the order in which they were recorded.
 export function resultsOfTool(events, tool) {
     const calls = new Set(events.flatMap((e) => e.calls ?? [])
         .filter((c) => c.tool === tool).map((c) => c.call));
@@ -41,4 +41,19 @@ export function resultsOfTool(events, tool) {
 // A file of the session's scratch folder.
 export function scratchPath(pawl, store, session, name) {
     return pawl.path(join(`${store}.scratch`, session.id, name));
+}
+
+// What sqlite3 says, as rows of objects.
+export async function sqlite(file, sql) {
+    const { status, stdout, stderr } = await run('sqlite3', ['-json', '-readonly', file, sql]);
+
+    assert.equal(status, 0, stderr);
+    return stdout ? JSON.parse(stdout) : [];
+}
+
+// Makes the example's data by its own script.
+export async function setUpData(pawl) {
+    const { status, stderr } = await run(pawl.path('setup'), []);
+
+    assert.equal(status, 0, stderr);
 }
