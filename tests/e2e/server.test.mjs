@@ -135,6 +135,21 @@ test('a port that is taken', async (t) => {
                       new RegExp(`127.0.0.1.*${pawl.port} is in use`));
 });
 
+test('standard streams that are closed keep nobody from working', async (t) => {
+    const { pawl } = await setUp(t);
+
+    await pawl.stop();
+    pawl.write('go', '');
+    pawl.within = ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh'];
+    pawl.spawn();
+    await until('readiness', () =>
+        pawl.api('GET', '/readyz').then(({ status }) => status === 200, () => false));
+    await completes(pawl, (await create(pawl)).id);
+    assert.equal((await pawl.stop()).status, 1, 'it could not say that it is ready');
+    assert.equal(pawl.read('pawl.db').slice(0, 15), 'SQLite format 3', 'nothing was logged there');
+    await pawl.verify();
+});
+
 // ---- stopping ----
 
 test('a server without work stops at once', async (t) => {
@@ -344,6 +359,26 @@ test('a budget is a ceiling: no call starts that could pass it', async (t) => {
 
     assert.equal(more.status, 'COMPLETED');
     assert.equal(more.budget.usd, 30);
+});
+
+test('a budget in dollars needs a price', async (t) => {
+    const { pawl, provider } = await setUp(t);
+    const body = { agent: 'a', input: 'go', budget: { usd: 1 } };
+    const answer = await pawl.api('POST', '/v1/sessions', body);
+
+    assert.equal(answer.status, 422);
+    assert.equal(answer.body.code, 'price_missing');
+    assert.match(answer.body.detail, /'m'.*pawl\.yaml/);
+    assert.deepEqual((await pawl.get('/v1/sessions')).data, []);
+    const { id } = await pawl.create({ ...body, budget: { tokens: 5000 } });
+
+    pawl.write('go', '');
+    await completes(pawl, id);
+    const asked = provider.requests.length;
+    const retry = await pawl.api('POST', `/v1/sessions/${id}/retry`, { budget: { usd: 1 } });
+
+    assert.ok(retry.status >= 400, 'nothing has failed');
+    assert.equal(provider.requests.length, asked);
 });
 
 test('tokens, too', async (t) => {
