@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/utf8.h"
 #include "cli/command.h"
@@ -24,6 +25,9 @@ struct check {
     struct store_op events;
     struct verify *rows; /* of the page */
     char (*ids)[64];
+    char (*revisions)[SHA256_TEXT_MAX];
+    char good_revision[SHA256_TEXT_MAX]; /* the last one that was looked at: most have the same */
+    struct store_op revision;
     size_t rows_n;
     size_t at; /* the one whose journal is read */
     int has_more;
@@ -55,12 +59,50 @@ static void stop(struct check *check, const struct err *err)
     loop_stop(check->loop);
 }
 
+/* A session cannot go on without the text that it started with. */
+static void on_revision(struct store_op *op, void *arg)
+{
+    struct check *check = arg;
+    char hash[SHA256_TEXT_MAX];
+
+    if (op->err.code && op->err.code != ERR_NOT_FOUND && op->err.code != ERR_CORRUPT) {
+        stop(check, &op->err);
+        return;
+    }
+    if (op->err.code) {
+        on_fault(check, 0, op->err.msg);
+    } else {
+        struct sha256 made = sha256_of(op->revision.text);
+
+        if (slice_is(op->revision.hash, sha256_text(hash, &made)))
+            (void)snprintf(check->good_revision, sizeof(check->good_revision), "%s", hash);
+        else
+            on_fault(check, 0, "the text of its revision is not the one that its hash names");
+    }
+    events_next(check, 0);
+}
+
+static void revision_next(struct check *check)
+{
+    const char *hash = check->revisions[check->at];
+
+    if (strcmp(hash, check->good_revision) == 0) {
+        events_next(check, 0);
+        return;
+    }
+    check->revision = (struct store_op){ .kind = STORE_REVISION_GET,
+                                         .revision.hash = slice_of(hash),
+                                         .done = on_revision,
+                                         .arg = check };
+    store_submit(check->store, &check->revision);
+}
+
 static void next_session(struct check *check)
 {
     for (; check->at < check->rows_n && check->rows[check->at].row.is_corrupt; check->at++)
         on_fault(check, 0, "its row has a value that cannot be");
     if (check->at < check->rows_n)
-        events_next(check, 0);
+        revision_next(check);
     else if (check->has_more)
         scan_next(check);
     else
@@ -130,6 +172,8 @@ static void on_scanned(struct store_op *op, void *arg)
             (void)snprintf(check->ids[check->at], sizeof(check->ids[0]),
                            "session with key %" PRId64, row->key);
         check->last_key = row->key;
+        (void)snprintf(check->revisions[check->at], sizeof(check->revisions[0]), "%.*s",
+                       (int)row->revision.len, row->revision.ptr ? row->revision.ptr : "");
         if (row->is_corrupt) {
             check->rows[check->at] = (struct verify){ .row = *row };
             continue;
@@ -183,12 +227,14 @@ static int verify_store(const char *url)
     }
     check.rows = xcalloc(SCAN_LIMIT, sizeof(check.rows[0]));
     check.ids = xcalloc(SCAN_LIMIT, sizeof(check.ids[0]));
+    check.revisions = xcalloc(SCAN_LIMIT, sizeof(check.revisions[0]));
     scan_next(&check);
     loop_run(check.loop);
     store_close(check.store);
     loop_free(check.loop);
     free(check.rows);
     free(check.ids);
+    free(check.revisions);
     return check.status == EXIT_GOOD ? report(&check) : check.status;
 }
 

@@ -119,9 +119,11 @@ test('one bad row is one session: the server runs, starts, lists and recovers', 
     const verify = await pawl.cli(['verify']);
 
     assert.equal(verify.status, 1, verify.stdout);
-    for (const { what, id } of bad.filter((b) => !/revision/.test(b.what)))
+    for (const { what, id } of bad)
         assert.match(verify.stdout, new RegExp(id), what);
     assert.doesNotMatch(verify.stdout, new RegExp(good.id));
+    await sql(pawl, `UPDATE agent_revision SET text = text || ' '`);
+    assert.match((await pawl.cli(['verify'])).stdout, new RegExp(`${good.id}: .*revision`));
     assert.equal((await pawl.stop()).status, 0);
 });
 
