@@ -111,14 +111,16 @@ static void on_message(struct process *p)
         return;
     }
     wire_parse(&p->message, (struct slice){ p->packet, (size_t)len });
-    if (p->message.head.kind == WIRE_START)
+    if (p->message.head.kind == WIRE_START) {
+        scratch_root_renew(p->box->scratch_fd, p->box->scratch_root);
         jobs_start(&p->jobs, &p->message, fds);
-    else if (p->message.head.kind == WIRE_KILL)
+    } else if (p->message.head.kind == WIRE_KILL) {
         jobs_kill(&p->jobs, p->message.head.run);
-    else if (p->message.head.kind == WIRE_FORGET)
+    } else if (p->message.head.kind == WIRE_FORGET) {
         forget(p, p->message.text);
-    else
+    } else {
         assert_failed("a message that no server sends", __FILE__, __LINE__);
+    }
     close_fds(fds);
 }
 

@@ -47,6 +47,18 @@ enum err_code scratch_root_open(int *ret_fd, const char *path, struct err *err)
     return ERR_NONE;
 }
 
+void scratch_root_renew(int root, const char *path)
+{
+    struct stat now;
+    struct err err = { 0 };
+    int fd = -1;
+
+    if ((fstat(root, &now) == 0 && now.st_nlink > 0) || scratch_root_open(&fd, path, &err))
+        return;
+    (void)dup3(fd, root, O_CLOEXEC);
+    (void)close(fd);
+}
+
 enum err_code scratch_make(int root, const char *session, uid_t owner, struct err *err)
 {
     ASSERT(scratch_name_is_valid(slice_of(session)));

@@ -20,6 +20,12 @@ int scratch_name_is_valid(struct slice session);
 /* Makes the root if it is not there (its parent must be) and checks that it is a folder. */
 enum err_code scratch_root_open(int *ret_fd, const char *path, struct err *err) MUST_CHECK;
 
+/*
+ * Somebody removed the root: makes it again, behind the same descriptor. If it cannot, nothing is
+ * changed, and scratch_make() says why.
+ */
+void scratch_root_renew(int root, const char *path);
+
 /* Makes the session's folder if need be, and gives it to owner with mode 0700. */
 enum err_code scratch_make(int root, const char *session, uid_t owner, struct err *err) MUST_CHECK;
 

@@ -277,3 +277,30 @@ test('many tools at once, more than may run', async (t) => {
     assert.deepEqual(told, calls.map(([, args]) => JSON.stringify(args)));
     await noToolIsLeft(setup.pawl);
 });
+
+test('a scratch folder that somebody removed is made again', async (t) => {
+    const script = `/bin/sh
+        echo x >>"$PAWL_SCRATCH/kept"
+        wc -l <"$PAWL_SCRATCH/kept"`;
+    const setup = await setUp(t, { keep: { script } });
+
+    assert.deepEqual((await play(setup, [['keep', {}]])).told, ['1\n']);
+    rmSync(setup.pawl.path('pawl.db.scratch'), { recursive: true });
+    assert.deepEqual((await play(setup, [['keep', {}]])).told, ['1\n']);
+    assert.deepEqual((await play(setup, [['keep', {}], ['keep', {}]])).told.sort(), ['1\n', '2\n']);
+});
+
+test('what a tool leaves behind ends with it, and its result does not wait', async (t) => {
+    const leaves = `/bin/sh
+        (setsid sleep 1000 &)
+        setsid sleep 1000 >/dev/null 2>&1 &
+        echo done`;
+    const setup = await setUp(t, {
+        daemon: { script: leaves },
+        mute: { script: '/bin/sh\nexec >&- 2>&-; exit 0' },
+    });
+    const { told } = await play(setup, [['daemon', {}], ['mute', {}]]);
+
+    assert.deepEqual(told, ['done\n', '']);
+    await noToolIsLeft(setup.pawl);
+});
