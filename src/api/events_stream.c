@@ -70,7 +70,7 @@ static void write_page(struct stream *stream, const struct store_events *page)
         buf_clear(&json);
         json_put_event(&json, &page->events[i]);
         buf_putf(&seq, "%u", page->events[i].seq);
-        sse_put(&text, &(struct sse_event){ .id = buf_slice(&seq), .data = buf_slice(&json) });
+        sse_put(&text, &(struct sse_message){ .id = buf_slice(&seq), .data = buf_slice(&json) });
         stream->sent = page->events[i].seq;
         stream->is_final |= page->events[i].kind == EV_CANCELLED;
     }
@@ -182,7 +182,7 @@ void streams_say_delta(struct waiters *waiters, const struct stream_delta *delta
     json_key(&json, "text");
     json_put_str(&json, delta->text);
     json_end(&json, '}');
-    const struct sse_event event = { .name = SLICE_LIT("delta"), .data = buf_slice(&json) };
+    const struct sse_message event = { .name = SLICE_LIT("delta"), .data = buf_slice(&json) };
     CLEANUP(buf_release) struct buf text = { .max = sse_bytes_max(&event) };
 
     sse_put(&text, &event);
@@ -275,9 +275,9 @@ int stream_is_wanted(const struct ask *ask)
             type = (struct slice){ type.ptr + 1, type.len - 1 };
         if (type.len < strlen(SSE_TYPE) || strncasecmp(type.ptr, SSE_TYPE, strlen(SSE_TYPE)) != 0)
             continue;
-        char next = type.len > strlen(SSE_TYPE) ? type.ptr[strlen(SSE_TYPE)] : ';';
+        struct slice rest_of_type = { type.ptr + strlen(SSE_TYPE), type.len - strlen(SSE_TYPE) };
 
-        if (next == ';' || next == ' ' || next == '\t')
+        if (rest_of_type.len == 0 || strchr("; \t", rest_of_type.ptr[0]))
             return 1;
     }
     return 0;

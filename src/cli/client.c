@@ -13,6 +13,7 @@ enum {
     CALL_TIMEOUT_MS = 30000,
     CONNECT_TIMEOUT_MS = 5000,
     ANSWER_BYTES_MAX = 512 * 1024 * 1024,
+    PROBLEM_BODY_MAX = 64 * 1024,
     RETRY_FIRST_MS = 50,
     RETRY_MAX_MS = 1000,
 };
@@ -101,7 +102,9 @@ void client_catch_interrupt(struct client *client)
 
 struct exchange {
     struct client *client;
+    const struct client_request *request;
     struct answer *answer;
+    struct buf body; /* where the request wants its pieces: of another status than 200 */
     struct err err;
     int is_done;
 };
@@ -118,10 +121,21 @@ static void read_problem(struct answer *answer, struct slice body)
                    code.ptr ? code.ptr : "");
 }
 
+static int on_body(struct http_call *call, struct slice bytes, void *arg)
+{
+    struct exchange *exchange = arg;
+    struct err err = { 0 };
+
+    if (call->status == 200)
+        return exchange->request->on_piece(exchange->request->arg, bytes);
+    return buf_add(&exchange->body, bytes, &err) != ERR_NONE;
+}
+
 static void on_done(struct http_call *call, void *arg)
 {
     struct exchange *exchange = arg;
     struct answer *answer = exchange->answer;
+    struct slice body = exchange->request->on_piece ? buf_slice(&exchange->body) : call->response;
 
     exchange->err = call->err;
     exchange->is_done = 1;
@@ -129,12 +143,18 @@ static void on_done(struct http_call *call, void *arg)
         struct err err = { 0 };
 
         answer->status = call->status;
-        if (json_read(&answer->json, call->response, ANSWER_BYTES_MAX, &err))
+        if (json_read(&answer->json, body, ANSWER_BYTES_MAX, &err))
             answer->json = NULL;
         if (call->status / 100 != 2)
-            read_problem(answer, call->response);
+            read_problem(answer, body);
     }
     loop_stop(exchange->client->loop);
+}
+
+static void add_header(struct http_call *call, const char *name, const char *value)
+{
+    if (value)
+        call->headers[call->headers_n++] = (struct http_header){ name, slice_of(value) };
 }
 
 enum err_code client_call(struct client *client, const struct client_request *request,
@@ -142,13 +162,16 @@ enum err_code client_call(struct client *client, const struct client_request *re
 {
     CLEANUP(buf_release) struct buf url = { .max = (size_t)64 * 1024 };
     struct answer answer = { 0 };
-    struct exchange exchange = { .client = client, .answer = &answer };
+    struct exchange exchange = {
+        .client = client, .request = request, .answer = &answer, .body.max = PROBLEM_BODY_MAX
+    };
     struct http_call call = {
         .method = request->method,
         .body = request->body,
         .timeout_ms = request->timeout_ms ? request->timeout_ms : CALL_TIMEOUT_MS,
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
-        .response_bytes_max = ANSWER_BYTES_MAX,
+        .response_bytes_max = request->on_piece ? SIZE_MAX : ANSWER_BYTES_MAX,
+        .on_body = request->on_piece ? on_body : NULL,
         .done = on_done,
         .arg = &exchange,
     };
@@ -158,23 +181,30 @@ enum err_code client_call(struct client *client, const struct client_request *re
     if (buf_addf(&url, err, "%s%s", client->base, request->path))
         return err_wrap(err, "the address is too long");
     call.url = buf_cstr(&url);
-    if (request->body.len > 0)
-        call.headers[call.headers_n++] =
-            (struct http_header){ "Content-Type", SLICE_LIT("application/json") };
-    if (request->idempotency_key)
-        call.headers[call.headers_n++] =
-            (struct http_header){ "Idempotency-Key", slice_of(request->idempotency_key) };
+    add_header(&call, "Content-Type", request->body.len > 0 ? "application/json" : NULL);
+    add_header(&call, "Idempotency-Key", request->idempotency_key);
+    add_header(&call, "Accept", request->accept);
+    add_header(&call, "Last-Event-ID", request->last_event_id);
     client->open = &call;
     http_call_start(client->http, &call);
     while (!exchange.is_done)
         loop_run(client->loop);
     client->open = NULL;
+    buf_release(&exchange.body);
     if (exchange.err.code) {
         *err = exchange.err;
+        if (err->code == ERR_CONFLICT && !client->is_interrupted)
+            err->code = ERR_TIMEOUT; /* client_give_up() */
         return err->code;
     }
     *ret_answer = answer;
     return ERR_NONE;
+}
+
+void client_give_up(struct client *client)
+{
+    if (client->open)
+        http_call_cancel(client->open);
 }
 
 void answer_release(struct answer *answer)

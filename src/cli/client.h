@@ -45,6 +45,11 @@ struct client_request {
     struct slice body;
     const char *idempotency_key; /* or NULL */
     int64_t timeout_ms;          /* 0: 30 s */
+    const char *accept;          /* or NULL */
+    const char *last_event_id;   /* or NULL */
+    /* NULL, or told the body of a 200 piece by piece; non-zero ends the call with ERR_LIMIT. */
+    int (*on_piece)(void *arg, struct slice bytes);
+    void *arg;
 };
 
 /*
@@ -85,6 +90,9 @@ enum err_code client_pause(struct client *client, int64_t ms, struct err *err) M
 
 /* GET, for a 200; prints what is wrong otherwise. The exit code, EXIT_GOOD with *ret_answer. */
 int client_get(struct client *client, const char *path, struct answer *ret_answer);
+
+/* Ends the call under way, as a lost connection does (ERR_TIMEOUT): for one that says nothing. */
+void client_give_up(struct client *client);
 
 /* Prints why a call failed, and gives the exit code. */
 int client_fail(const struct client *client, const struct err *err);

@@ -3,8 +3,9 @@
 
 #include "cli/command.h"
 #include "cli/journal.h"
+#include "cli/watch.h"
 
-enum { FOLLOW_WAIT_S = 30, FOLLOW_PATIENCE_MS = 60000 };
+enum { FOLLOW_PATIENCE_MS = 60000 };
 
 static void print_event(void *arg, const struct json *event)
 {
@@ -18,24 +19,38 @@ static void print_event(void *arg, const struct json *event)
     (void)printf("%s\n", buf_cstr(&line));
 }
 
+static int print_watched(void *arg, const struct json *event)
+{
+    print_event(arg, event);
+    return fflush(stdout) != 0; /* nobody reads it any more */
+}
+
+static int follow(struct client *client, const char *session, uint32_t after)
+{
+    struct watch watch = { .session = session,
+                           .after = after,
+                           .patience = { .ms = FOLLOW_PATIENCE_MS },
+                           .on_event = print_watched };
+
+    return watch_run(client, &watch);
+}
+
 static int print_all(struct client *client, const struct args *args)
 {
-    int follows = args_has(args, "follow");
-    struct journal journal = { .session = args->words[0],
-                               .wait_s = follows ? FOLLOW_WAIT_S : 0,
-                               .patience = { .ms = follows ? FOLLOW_PATIENCE_MS : 0 } };
+    struct journal journal = { .session = args->words[0] };
     struct err err = { 0 };
     int status = EXIT_GOOD;
     int goes_on = 1;
 
     if (args_number(args, "after", 0, &journal.after, &err))
         return command_fail(EXIT_USAGE, "%s", err.msg);
+    if (args_has(args, "follow"))
+        return follow(client, journal.session, journal.after);
     while (status == EXIT_GOOD && goes_on) {
         size_t n = 0;
 
         status = journal_read(client, &journal, print_event, NULL, &n, &goes_on);
         (void)fflush(stdout);
-        goes_on |= follows;
     }
     return status;
 }

@@ -15,11 +15,13 @@
 #include "cli/show.h"
 #include "cli/term.h"
 #include "cli/timeline.h"
+#include "cli/watch.h"
 
 enum {
     PATIENCE_MS = 60000,
-    WAIT_S = 25,
-    LIVE_MS = 250,
+    LIVE_MS = 100,
+    SAID_BYTES_MAX = 4096,
+    SAID_CHARS_LEAST = 12,
     OUT_BYTES_MAX = 1024 * 1024 * 1024,
     BODY_BYTES_MAX = 64 * 1024 * 1024,
 };
@@ -31,6 +33,8 @@ struct follow {
     struct loop_timer live;
     unsigned spins;
     int is_live_shown;
+    struct buf said; /* the end of what a model is writing */
+    uint32_t said_call, said_attempt;
     int is_lost;
     const char *session;
 };
@@ -44,26 +48,46 @@ static void clear_live(struct follow *follow)
     follow->is_live_shown = 0;
 }
 
+/* What is under way, then the end of what the model has written so far, dim. */
+static void put_live(struct buf *line, const struct follow *follow)
+{
+    CLEANUP(buf_release) struct buf open = { .max = (size_t)64 * 1024 };
+    size_t room = follow->term.width - TEXT_SHORT_MAX / 2;
+    struct slice said = buf_slice(&follow->said);
+
+    timeline_put_open(&open, &follow->timeline);
+    if (follow->is_lost) {
+        text_put_line(line, SLICE_LIT("the server is gone"), room);
+        return;
+    }
+    size_t begin = line->len;
+
+    text_put_line(line, open.len ? buf_slice(&open) : SLICE_LIT("waits for its turn"), room);
+    room -= line->len - begin < room ? line->len - begin : room;
+    if (said.len == 0 || room < SAID_CHARS_LEAST)
+        return;
+    room -= 2; /* the two blanks */
+    while (said.len > room || (said.len > 0 && ((unsigned char)said.ptr[0] & 0xc0) == 0x80))
+        said = (struct slice){ said.ptr + 1, said.len - 1 };
+    buf_puts(line, follow->term.has_color ? "  \x1b[2m" : "  ");
+    text_put_line(line, said, room);
+    buf_puts(line, follow->term.has_color ? "\x1b[0m" : "");
+}
+
 static void on_live(void *arg)
 {
     static const char *const spinner[] = { "|", "/", "-", "\\" };
     struct follow *follow = arg;
-    CLEANUP(buf_release) struct buf open = { .max = (size_t)64 * 1024 };
-    CLEANUP(buf_release) struct buf line = { .max = (size_t)64 * 1024 };
+    CLEANUP(buf_release) struct buf line = { .max = (size_t)128 * 1024 };
     char text[TEXT_SHORT_MAX];
     int64_t since_ms = loop_wall_ms(follow->client.loop) - follow->timeline.first_ms;
 
     loop_timer_start(follow->client.loop, &follow->live, LIVE_MS, on_live, follow);
     if (follow->timeline.first_ms == 0 || follow->timeline.is_ended)
         return;
-    timeline_put_open(&open, &follow->timeline);
     buf_putf(&line, "%s %s  ", spinner[follow->spins++ % ARRAY_LEN(spinner)],
              text_duration(text, since_ms));
-    text_put_line(&line,
-                  follow->is_lost ? SLICE_LIT("the server is gone")
-                  : open.len      ? buf_slice(&open)
-                                  : SLICE_LIT("waits for its turn"),
-                  follow->term.width - TEXT_SHORT_MAX / 2);
+    put_live(&line, follow);
     (void)fprintf(stderr, "\r\x1b[K%s", buf_cstr(&line));
     (void)fflush(stderr);
     follow->is_live_shown = 1;
@@ -71,9 +95,36 @@ static void on_live(void *arg)
 
 /* ---- events ---- */
 
-static void on_event(void *arg, const struct json *event)
+/*
+ * A piece of an answer. What another attempt has said takes the place of what the last one did: an
+ * attempt that failed is not heard of again.
+ */
+static void on_delta(void *arg, const struct json *delta)
 {
     struct follow *follow = arg;
+    struct slice text = json_str(json_get(delta, "text"));
+    uint32_t call = (uint32_t)json_int(json_get(delta, "call"), 0);
+    uint32_t attempt = (uint32_t)json_int(json_get(delta, "attempt"), 0);
+    struct err err = { 0 };
+
+    if (call != follow->said_call || attempt != follow->said_attempt)
+        buf_clear(&follow->said);
+    follow->said_call = call;
+    follow->said_attempt = attempt;
+    if (text.len > SAID_BYTES_MAX / 2) /* only its end is shown */
+        text = (struct slice){ text.ptr + text.len - SAID_BYTES_MAX / 2, SAID_BYTES_MAX / 2 };
+    if (follow->said.len > SAID_BYTES_MAX / 2) {
+        size_t dropped = follow->said.len - SAID_BYTES_MAX / 2;
+
+        memmove(follow->said.data, follow->said.data + dropped, SAID_BYTES_MAX / 2);
+        buf_cut(&follow->said, SAID_BYTES_MAX / 2);
+    }
+    if (buf_add(&follow->said, text, &err))
+        assert_failed(err.msg, __FILE__, __LINE__);
+}
+
+static void take_event(struct follow *follow, const struct json *event)
+{
     CLEANUP(buf_release) struct buf out = { .max = OUT_BYTES_MAX };
     const struct timeline_style style = { .has_color = follow->term.has_color,
                                           .width = follow->term.width };
@@ -85,10 +136,25 @@ static void on_event(void *arg, const struct json *event)
     timeline_add(&follow->timeline, event);
     timeline_put_ended(&out, &follow->timeline, event, &style);
     timeline_put_marks(&out, &follow->timeline, marks, &style);
+    if (json_int(json_get(event, "call"), 0) == (int64_t)follow->said_call)
+        buf_clear(&follow->said); /* it is answered, has failed, or begins anew */
     if (out.len == 0)
         return;
     clear_live(follow);
     term_put(&follow->term, &out);
+}
+
+static int on_event(void *arg, const struct json *event)
+{
+    struct follow *follow = arg;
+
+    take_event(follow, event);
+    return follow->timeline.is_ended;
+}
+
+static void on_rest(void *arg, const struct json *event)
+{
+    take_event(arg, event);
 }
 
 static void on_lost(void *arg)
@@ -170,21 +236,38 @@ static int get_session(struct follow *follow, struct answer *ret_answer)
     return EXIT_GOOD;
 }
 
+/* To the end of a turn, and over the turns that have ended already. */
+static int follow_turn(struct follow *follow, struct watch *watch)
+{
+    struct journal journal = { .session = follow->session, .patience = patience_of(follow) };
+    int status = watch_run(&follow->client, watch);
+    int has_more = 1;
+
+    journal.after = watch->after;
+    while (status == EXIT_GOOD && has_more) {
+        size_t n = 0;
+
+        status = journal_read(&follow->client, &journal, on_rest, follow, &n, &has_more);
+    }
+    watch->after = journal.after;
+    return status;
+}
+
 static int follow_session(struct follow *follow, int is_json)
 {
-    struct journal journal = { .session = follow->session,
-                               .wait_s = WAIT_S,
-                               .patience = patience_of(follow) };
+    struct watch watch = { .session = follow->session,
+                           .patience = patience_of(follow),
+                           .on_event = on_event,
+                           .on_delta = follow->term.is_tty ? on_delta : NULL,
+                           .arg = follow };
 
     if (follow->term.is_tty)
         loop_timer_start(follow->client.loop, &follow->live, LIVE_MS, on_live, follow);
     for (;;) {
         CLEANUP(answer_release) struct answer answer = { 0 };
-        int has_more = 0;
-        size_t n = 0;
-        int status = journal_read(&follow->client, &journal, on_event, follow, &n, &has_more);
+        int status = follow_turn(follow, &watch);
 
-        if (status == EXIT_GOOD && follow->timeline.is_ended && !has_more)
+        if (status == EXIT_GOOD)
             status = get_session(follow, &answer);
         if (status == EXIT_INTERRUPTED)
             return detach(follow);
@@ -310,7 +393,7 @@ static int start_and_follow(struct follow *follow, const struct args *args)
 
 static int run(const struct args *args)
 {
-    struct follow follow = { .term = term_of(stderr, args) };
+    struct follow follow = { .term = term_of(stderr, args), .said.max = SAID_BYTES_MAX };
     struct err err = { 0 };
 
     if (client_open(&follow.client, args, &err))
@@ -320,6 +403,7 @@ static int run(const struct args *args)
 
     loop_timer_stop(follow.client.loop, &follow.live);
     timeline_release(&follow.timeline);
+    buf_release(&follow.said);
     client_close(&follow.client);
     return status;
 }

@@ -9,7 +9,7 @@ static size_t line_end(struct slice text)
     return len;
 }
 
-size_t sse_bytes_max(const struct sse_event *event)
+size_t sse_bytes_max(const struct sse_message *event)
 {
     size_t lines = 1;
 
@@ -28,7 +28,7 @@ static void put_field(struct buf *buf, const char *field, struct slice value)
     buf_puts(buf, "\n");
 }
 
-void sse_put(struct buf *buf, const struct sse_event *event)
+void sse_put(struct buf *buf, const struct sse_message *event)
 {
     struct slice rest = event->data;
 

@@ -12,16 +12,16 @@
 
 #define SSE_TYPE "text/event-stream"
 
-struct sse_event {
+struct sse_message {
     struct slice id;   /* ptr NULL: none, the reader's last id stays; no line end, no 0 */
     struct slice name; /* empty: "message", as readers call it; no line end */
     struct slice data; /* UTF-8 */
 };
 
 /* The most that an event takes: for the buf's max. */
-size_t sse_bytes_max(const struct sse_event *event);
+size_t sse_bytes_max(const struct sse_message *event);
 
-void sse_put(struct buf *buf, const struct sse_event *event);
+void sse_put(struct buf *buf, const struct sse_message *event);
 
 /* A comment, which readers skip: it keeps a connection alive, and finds one that is dead. */
 void sse_put_heartbeat(struct buf *buf);

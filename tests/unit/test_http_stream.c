@@ -4,7 +4,7 @@
 
 #include "unit/http_fixture.h"
 
-enum { HELD = 64 * 1024 };
+enum { HELD = 64 * 1024, BIG = 4 * HELD };
 
 /* A fixture whose held requests are answered with streams. */
 struct watched {
@@ -201,9 +201,9 @@ static void one_piece_may_be_larger_than_what_is_held(void **state)
     struct fixture *f = *state;
     struct watched w = { .ends = 1 };
     struct raw raw;
-    char *big = xcalloc(1, 4 * HELD + 1);
+    char *big = xcalloc(1, BIG + 1);
 
-    memset(big, '#', 4 * HELD);
+    memset(big, '#', BIG);
     w.next = big;
     open_stream(f, &raw, &w, GET_STREAM);
     raw_read_to_end(&raw);
@@ -211,7 +211,7 @@ static void one_piece_may_be_larger_than_what_is_held(void **state)
 
     for (size_t i = 0; i < raw.in.len; i++)
         found += raw.in.data[i] == '#';
-    assert_int_equal(found, 4 * HELD);
+    assert_int_equal(found, BIG);
     free(big);
     raw_close(&raw);
 }

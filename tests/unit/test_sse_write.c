@@ -2,7 +2,7 @@
 #include "net/sse_write.h"
 #include "unit/unit.h"
 
-static void expect(const struct sse_event *event, const char *text)
+static void expect(const struct sse_message *event, const char *text)
 {
     struct buf buf = { .max = sse_bytes_max(event) };
 
@@ -14,12 +14,13 @@ static void expect(const struct sse_event *event, const char *text)
 static void an_event_has_the_fields_that_it_was_given(void **state)
 {
     (void)state;
-    expect(&(struct sse_event){ .id = SLICE_LIT("7"), .data = SLICE_LIT("{\"a\":1}") },
+    expect(&(struct sse_message){ .id = SLICE_LIT("7"), .data = SLICE_LIT("{\"a\":1}") },
            "id: 7\ndata: {\"a\":1}\n\n");
-    expect(&(struct sse_event){ .name = SLICE_LIT("delta"), .data = SLICE_LIT("x") },
+    expect(&(struct sse_message){ .name = SLICE_LIT("delta"), .data = SLICE_LIT("x") },
            "event: delta\ndata: x\n\n");
-    expect(&(struct sse_event){ .id = SLICE_LIT(""), .data = SLICE_LIT("x") }, "id: \ndata: x\n\n");
-    expect(&(struct sse_event){ 0 }, "data: \n\n");
+    expect(&(struct sse_message){ .id = SLICE_LIT(""), .data = SLICE_LIT("x") },
+           "id: \ndata: x\n\n");
+    expect(&(struct sse_message){ 0 }, "data: \n\n");
 }
 
 static void every_line_of_the_data_is_a_line_of_its_own(void **state)
@@ -39,7 +40,7 @@ static void every_line_of_the_data_is_a_line_of_its_own(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        expect(&(struct sse_event){ .data = slice_of(cases[i].data) }, cases[i].text);
+        expect(&(struct sse_message){ .data = slice_of(cases[i].data) }, cases[i].text);
 }
 
 static void what_readers_do_not_see_is_short(void **state)
