@@ -54,7 +54,8 @@ static enum err_code dispatch(struct sse_reader *reader, struct err *err)
 
 static enum err_code add_data(struct sse_reader *reader, struct slice value, struct err *err)
 {
-    if (value.len > reader->data.max - 1 - reader->data.len)
+    /* What is full has one byte more than bytes_max: its last '\n'. */
+    if (reader->data.len > reader->bytes_max || value.len > reader->bytes_max - reader->data.len)
         return too_long(reader, "an event", err);
     buf_put(&reader->data, value);
     buf_puts(&reader->data, "\n");

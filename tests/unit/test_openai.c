@@ -553,7 +553,8 @@ static void streams_are_not_endless(void **state)
     assert_non_null(strstr(f->result.message, "larger than"));
     /* Nor is one chunk, or an answer that comes whole. */
     memset(text, ' ', TOO_LARGE);
-    memcpy(text, "data: {", 7);
+    (void)snprintf(text, TOO_LARGE, "data: {");
+    text[strlen(text)] = ' ';
     assert_int_equal(ask(f)->error, MODEL_BAD_ANSWER);
     assert_non_null(strstr(f->result.message, "openai answered 200 with a"));
     assert_non_null(strstr(f->result.message, "more than 33554432 bytes"));

@@ -152,6 +152,8 @@ static void lines_and_events_are_bounded(void **state)
     assert_events(SLICE_LIT(":" FIFTY TEN "12345"), "", ERR_LIMIT);
     EVENTS("data:" FIFTY "\ndata:" TEN "123\n\n", "|" FIFTY "\n" TEN "123|;"); /* 64 of data */
     assert_events(SLICE_LIT("data:" FIFTY "\ndata:" TEN "1234\n\n"), "", ERR_LIMIT);
+    assert_events(SLICE_LIT("data:" FIFTY "\ndata:" TEN "123\ndata\n\n"), "", ERR_LIMIT);
+    assert_events(SLICE_LIT("data:" FIFTY "\ndata:" TEN "123\ndata:x\n\n"), "", ERR_LIMIT);
 }
 
 static void the_reader_can_be_stopped(void **state)
