@@ -48,6 +48,7 @@ void build_warnings(struct build *build);    /* of what nobody uses */
 /* The tool's command, paths and secrets. */
 void build_exec(struct build *build, struct config_tool *tool, struct fields exec);
 void build_paths(struct build *build, struct config_tool *tool, struct fields exec);
+void build_reconcile(struct build *build, struct config_tool *tool, struct fields reconcile);
 
 /* The rest are helpers of those. */
 struct retry_policy build_retry(struct build *build, struct fields retry);

@@ -170,3 +170,11 @@ void build_exec(struct build *build, struct config_tool *tool, struct fields exe
     tool->processes_max = (uint32_t)fields_number(exec, "processes");
     tool->file_bytes_max = (uint64_t)fields_number(exec, "file_size");
 }
+
+void build_reconcile(struct build *build, struct config_tool *tool, struct fields reconcile)
+{
+    if (!reconcile.map)
+        return; /* reported */
+    tool->reconcile = build_argv(build, fields_node(reconcile, "command"));
+    tool->reconcile_timeout_ms = fields_number(reconcile, "timeout");
+}

@@ -96,6 +96,27 @@ static void build_command(struct build *build, struct config_tool *tool, struct 
     build_exec(build, tool, fields_inner(fields, "exec"));
 }
 
+/* What must not be repeated is a command: builtins change nothing outside of the session. */
+static void build_effects(struct build *build, struct config_tool *tool, struct fields fields)
+{
+    const struct yaml_node *effects = fields_node(fields, "effects");
+    const struct yaml_node *reconcile = fields_node(fields, "reconcile");
+
+    tool->is_once = slice_is(fields_text(fields, "effects"), "once");
+    if (tool->is_once && effects && fields_has(fields, "builtin"))
+        report_error(build->report, effects->at,
+                     "%s: a builtin does nothing that must not be repeated; 'once' is for commands "
+                     "('exec')",
+                     yaml_path(effects).text);
+    if (!reconcile)
+        return;
+    if (!tool->is_once)
+        report_error(build->report, reconcile->name_at,
+                     "%s is for tools with 'effects: once'; this one is simply run again",
+                     yaml_path(reconcile).text);
+    build_reconcile(build, tool, fields_inner(fields, "reconcile"));
+}
+
 static void build_tool(struct build *build, struct config_tool *tool, struct fields fields)
 {
     int has_exec = fields_has(fields, "exec");
@@ -106,6 +127,7 @@ static void build_tool(struct build *build, struct config_tool *tool, struct fie
     if (fields.map->is_bad)
         return;
     tool->retry = build_retry(build, fields_inner(fields, "retry"));
+    build_effects(build, tool, fields);
     if (has_exec && has_builtin)
         report_error(build->report, yaml_get(fields.map, "builtin")->name_at,
                      "%s has both 'exec' and 'builtin'; remove one", yaml_path(fields.map).text);

@@ -64,6 +64,9 @@ struct config_tool {
     uint64_t memory_bytes;
     uint32_t processes_max;
     uint64_t file_bytes_max;
+    int is_once;                  /* effects: once */
+    const char *const *reconcile; /* NULL-terminated; NULL: there is none */
+    int64_t reconcile_timeout_ms;
     struct retry_policy retry;
 };
 

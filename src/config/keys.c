@@ -248,17 +248,22 @@ static const struct key keys[] = {
       .name = "effects",
       .type = VALUE_CHOICE,
       .fallback = "repeatable",
-      .choices = { "repeatable" },
-      .later_choices = { "once" },
+      .choices = { "repeatable", "once" },
       .about = "`repeatable`: it may run again after a crash. It gets the same "
-               "`PAWL_IDEMPOTENCY_KEY` then." },
+               "`PAWL_IDEMPOTENCY_KEY` then. `once`, for commands only: it is never run again "
+               "unless it is proven that it did nothing." },
+    { .section = SECTION_TOOL,
+      .name = "reconcile",
+      .type = VALUE_MAP,
+      .inner = SECTION_RECONCILE,
+      .fallback_text = "none: a person decides",
+      .about = "For `effects: once`: a command that finds out whether a lost run happened." },
     { .section = SECTION_TOOL,
       .name = "retry",
       .type = VALUE_MAP,
       .inner = SECTION_RETRY,
       .fallback_text = "the defaults",
       .about = "What happens when a run comes to nothing (exit status 75, a timeout, a signal)." },
-    { .section = SECTION_TOOL, .name = "reconcile", LATER, .about = "Did a lost call happen?" },
     { .section = SECTION_TOOL, .name = "approval", LATER, .about = "When a person must agree." },
     { .section = SECTION_TOOL, .name = "remote", LATER, .about = "Work that others pull." },
     { .section = SECTION_TOOL, .name = "http", LATER, .about = "A tool behind a URL." },
@@ -334,6 +339,23 @@ static const struct key keys[] = {
       .fallback_text = "none",
       .about = "Names of variables that it gets from the server's environment; it gets no other. "
                "They are read when the server starts." },
+
+    { .section = SECTION_RECONCILE,
+      .name = "command",
+      .type = VALUE_COMMAND,
+      .is_required = 1,
+      .max = "256",
+      .about = "The program and its arguments, as in `exec`. It gets the same standard input and "
+               "`PAWL_IDEMPOTENCY_KEY` as the lost run, the same sandbox and the same secrets. "
+               "Exit status 0: it happened, and standard output is its result. 75: it did not, "
+               "and is sent again. Anything else: a person decides." },
+    { .section = SECTION_RECONCILE,
+      .name = "timeout",
+      .type = VALUE_DURATION,
+      .min = "10ms",
+      .max = "24h",
+      .fallback = "60s",
+      .about = "How long it may take." },
 
     { .section = SECTION_AGENT,
       .name = "model",
@@ -466,6 +488,7 @@ const char *section_title(enum section section)
     case SECTION_RETRY: return "models.NAME.retry, tools.NAME.retry";
     case SECTION_TOOL: return "tools.NAME";
     case SECTION_EXEC: return "tools.NAME.exec";
+    case SECTION_RECONCILE: return "tools.NAME.reconcile";
     case SECTION_AGENT: return "agents.NAME";
     case SECTION_AGENT_LIMITS: return "agents.NAME.limits";
     case SECTION_LIMITS: return "limits";

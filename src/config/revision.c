@@ -78,7 +78,7 @@ static void put_tool(struct buf *buf, const struct config_tool *tool)
     put_text(buf, "kind", kind_name(tool->kind));
     if (tool->kind == TOOL_KIND_BUILTIN)
         put_text(buf, "builtin", tool->builtin);
-    put_text(buf, "effects", "repeatable");
+    put_text(buf, "effects", tool->is_once ? "once" : "repeatable");
     put_retry(buf, &tool->retry);
     json_end(buf, '}');
 }

@@ -41,7 +41,14 @@ static void declare(struct tick *tick, const struct model_tool_call *call, struc
     struct arguments_check check = arguments_check(tick, call);
     struct sha256 hash = sha256_of(check.text);
 
+    const struct revision_tool *tool = revision_tool(tick->live->revision, call->name);
+    const struct config_tool *present = config_tool(tick->live->engine->deps.config, call->name);
+
     *decl = (struct call_decl){ .type = CALL_TOOL, .is_refused = check.refusal.ptr != NULL };
+    if (tool && tool->is_once) {
+        decl->is_once = 1;
+        decl->has_reconcile = present && present->reconcile;
+    }
     declared->arguments = check.text;
     declared->refusal = check.refusal;
     (void)sha256_text(declared->hash, &hash);

@@ -6,8 +6,20 @@ static int is_still_wanted(const struct live *live, const struct session_command
 {
     const struct session_call *call = session_call(&live->state, command->call);
 
-    return call && call->attempt == command->attempt &&
-           (call->phase == CALL_RUNNING || call->phase == CALL_SENT);
+    if (!call || call->attempt != command->attempt)
+        return 0;
+    switch (command->kind) {
+    case CMD_RUN_TOOL: return call->phase == CALL_RUNNING;
+    case CMD_SEND_TOOL: return call->phase == CALL_SENT;
+    case CMD_RECONCILE: return call->phase == CALL_RECONCILE;
+    default: return 1;
+    }
+}
+
+/* While draining nothing is begun: the next process takes it up. */
+static int may_begin(const struct live *live, const struct session_command *command)
+{
+    return is_still_wanted(live, command) && !live->engine->drain && live->row.owner != 0;
 }
 
 /* Its commit was on its way when all calls were stopped: this one is interrupted before it began.
@@ -29,16 +41,21 @@ static void carry_out(struct live *live, const struct session_command *command)
         break;
     case CMD_STOP_MODEL: model_job_stop(live, command->call, command->attempt); break;
     case CMD_RUN_TOOL:
-        /* While draining nothing is begun: the next process takes it up. */
-        if (is_still_wanted(live, command) && !live->engine->drain && live->row.owner != 0)
+        if (may_begin(live, command))
             tool_job_start(live, command->call, command->attempt);
         break;
-    case CMD_STOP_TOOL: tool_job_stop(live, command->call, command->attempt); break;
-    case CMD_TURN_ENDED: break; /* told by tick.c, with the row */
-    case CMD_SEND_TOOL:
-    case CMD_ASK:
-    case CMD_WITHDRAW:
+    case CMD_SEND_TOOL: /* also while draining: it was begun before, and has its time to end */
+        if (is_still_wanted(live, command))
+            tool_job_send(live, command->call, command->attempt);
+        break;
     case CMD_RECONCILE:
+        if (may_begin(live, command))
+            tool_job_reconcile(live, command->call, command->attempt);
+        break;
+    case CMD_STOP_TOOL: tool_job_stop(live, command->call, command->attempt); break;
+    case CMD_TURN_ENDED: /* told by tick.c, with the row */
+    case CMD_ASK:        /* a call in doubt: its state says that it waits for a person */
+    case CMD_WITHDRAW: break;
     case CMD_START_CHILD:
     case CMD_CANCEL_CHILD:
         /* No configuration of this version declares what leads to these. */

@@ -83,6 +83,10 @@ static void stop_all(void *arg)
 /* What waits for a place to run has not begun; the next process begins it. */
 static void drop_waiting(struct engine *engine)
 {
+    void *value;
+
+    for (size_t at = 0; map_each(engine->lives, &at, &value);)
+        tool_jobs_drop_behind(value);
     while (engine->tool_first) {
         struct tool_job *job = engine->tool_first;
 

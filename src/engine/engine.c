@@ -222,6 +222,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine)
         return;
+    loop_post_cancel(engine->deps.loop, &engine->tool_place);
     free_lives(engine);
     requests_free(engine);
     free(engine->start);

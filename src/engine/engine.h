@@ -76,7 +76,8 @@ enum engine_request_kind {
     ENGINE_PAUSE,
     ENGINE_RESUME,
     ENGINE_RETRY,
-    ENGINE_PATCH, /* context, metadata, budget: those that are given */
+    ENGINE_PATCH,  /* context, metadata, budget: those that are given */
+    ENGINE_SETTLE, /* what became of a call in doubt */
     ENGINE_REQUEST_KIND_COUNT
 };
 
@@ -84,11 +85,15 @@ struct engine_request {
     enum engine_request_kind kind;
     struct slice session;  /* all but CREATE */
     struct slice agent;    /* CREATE */
-    struct slice text;     /* CREATE: input; MESSAGE: content; CANCEL, PAUSE, ...: reason */
+    struct slice text;     /* CREATE: input; MESSAGE: content; SETTLE: what the tool would have
+                              said; CANCEL, PAUSE, ...: reason */
     struct slice context;  /* CREATE, PATCH: a JSON object, or empty */
     struct slice metadata; /* CREATE, PATCH: a JSON object of strings, or empty */
     struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
-    struct slice by;       /* who asks, for the journal */
+    uint32_t call;         /* SETTLE: its number, */
+    enum reconcile_outcome outcome;       /* whether it happened: not OUTCOME_UNKNOWN, */
+    struct slice note;                    /* and how that is known; may be empty */
+    struct slice by;                      /* who asks, for the journal */
     struct store_idempotency idempotency; /* tenant, route, key, body_hash; the key may be empty */
 
     /*

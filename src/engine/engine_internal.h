@@ -34,6 +34,7 @@ struct engine {
     struct tool_job *tool_first; /* wait for a place to run */
     struct tool_job **tool_last;
     size_t tool_waiting;
+    struct loop_post tool_place; /* one is free: the next may run */
     size_t tool_runs;
     size_t builtin_runs;
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
@@ -226,9 +227,13 @@ struct tool_job {
     struct tool_job *next_ready; /* of those that wait for a place */
     uint32_t call;
     uint32_t attempt;
-    int is_waiting;
+    int is_behind;  /* processes of an earlier run of its call have not ended */
+    int is_waiting; /* for a place */
+    int is_sending; /* `effects: once`: it has its place, and tool_sent is being committed */
     int is_exec;
-    int is_stopped; /* its result is not wanted */
+    int is_once;
+    int is_reconcile; /* it does not run the tool: it looks what became of it */
+    int is_stopped;   /* its result is not wanted */
     struct tool_spec spec;
     struct tool_env *secrets;
     char *arguments;
@@ -237,14 +242,59 @@ struct tool_job {
 };
 
 void tool_job_start(struct live *live, uint32_t call, uint32_t attempt);
+void tool_job_send(struct live *live, uint32_t call, uint32_t attempt); /* tool_sent is committed */
+void tool_job_reconcile(struct live *live, uint32_t call, uint32_t attempt);
+struct tool_job *tool_job_sending(struct live *live, uint32_t call, uint32_t attempt); /* or NULL */
 void tool_job_stop(struct live *live, uint32_t call, uint32_t attempt);
-void tool_jobs_next(struct engine *engine); /* a place is free */
-void tool_jobs_stop(struct live *live);     /* all of them */
+void tool_jobs_next(struct engine *engine);    /* a place is free */
+void tool_jobs_stop(struct live *live);        /* all of them */
+void tool_jobs_drop_behind(struct live *live); /* what waits for an earlier run to end */
 void tool_jobs_free(struct live *live);
 
 /* Hands the end of an attempt to its session; copies what it needs. */
 void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
                    const struct tool_result *result);
+
+/* What the model reads of a result: stdout; of a failure the status and the end of stderr, too. */
+void outcome_put_output(struct buf *text, const struct tool_result *result);
+void outcome_fit_output(struct buf *text); /* cut, if need be, to what surely fits an event */
+struct slice outcome_failure(struct tick *tick, const struct tool_result *result, const char *tool);
+enum { TOOL_EXIT_TRY_AGAIN = 75 }; /* EX_TEMPFAIL: nothing happened */
+
+/* ---- once.c: calls that must not happen twice ---- */
+
+/* It has its place: records that it is about to leave. CMD_SEND_TOOL follows, or it is stopped. */
+void sent_input(struct live *live, uint32_t call, uint32_t attempt);
+/* It was recorded, and then stopped before it left. */
+void unsent_input(struct live *live, uint32_t call, uint32_t attempt);
+/* It was recorded by a process that is gone: nobody knows whether it left. */
+void lost_input(struct live *live, uint32_t call, uint32_t attempt);
+/* It ended without proof. */
+struct doubt {
+    uint32_t call;
+    uint32_t attempt;
+    const char *cause;
+    int counts;         /* toward poison */
+    struct slice error; /* JSON; or NULL */
+};
+enum verdict doubt_add(struct tick *tick, const struct doubt *doubt);
+/* True if this attempt is in doubt: whatever its run tells now is proof. */
+int is_in_doubt(const struct session_state *state, uint32_t call, uint32_t attempt);
+/* What became of a call in doubt: by whom it is said, and what the tool said if it happened. */
+struct verdict_on_doubt {
+    uint32_t call;
+    uint32_t attempt;
+    enum reconcile_outcome outcome;
+    struct slice output; /* for the journal and the model; NULL: none */
+    struct slice by;
+    struct slice note;  /* or NULL */
+    struct slice error; /* JSON; or NULL */
+};
+enum verdict reconciled_add(struct tick *tick, const struct verdict_on_doubt *said,
+                            uint32_t *ret_seq);
+/* Hands the end of a reconcile command to its session; copies what it needs. */
+void reconcile_input(struct live *live, uint32_t call, uint32_t attempt,
+                     const struct tool_result *result);
 
 /* ---- requests.c ---- */
 
@@ -264,6 +314,8 @@ enum verdict request_add_budget(struct tick *tick, struct engine_request *reques
 
 /* patch.c: context, metadata and budget are changed */
 void patch_apply(struct live *live, struct tick *tick, struct input *input);
+/* settle.c: a person says what became of a call in doubt */
+void settle_apply(struct live *live, struct tick *tick, struct input *input);
 
 /* ---- timed.c, sweep.c, recovery.c, suspects.c, drain.c ---- */
 

@@ -4,7 +4,8 @@
  * exec: status 0 is a result, stdout its text. Any other status is an error result for the model,
  * and not tried again: the model sees what the tool said and decides. 75 (EX_TEMPFAIL: it did not
  * happen, try again), a signal, a timeout and a lost launcher are failures: tried again as the
- * tool's policy says, then the error goes to the model.
+ * tool's policy says, then the error goes to the model. But what an `effects: once` run did before
+ * it ended by a signal or a timeout is not known: such a call is in doubt (once.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "base/utf8.h"
 #include "engine/engine_internal.h"
 
-enum { EXIT_TRY_AGAIN = 75, ERRORS_TO_MODEL_MAX = 4096 };
+enum { ERRORS_TO_MODEL_MAX = 4096 };
 
 struct outcome {
     struct input input;
@@ -26,7 +27,7 @@ struct outcome {
 
 static int is_result(const struct tool_result *result)
 {
-    return result->end == TOOL_EXITED && result->status != EXIT_TRY_AGAIN;
+    return result->end == TOOL_EXITED && result->status != TOOL_EXIT_TRY_AGAIN;
 }
 
 /* ---- a result ---- */
@@ -41,8 +42,7 @@ static struct slice tail_of(struct slice text, size_t max)
     return text;
 }
 
-/* What the model reads: stdout; of a failure the status and the end of stderr, too. */
-static void put_output(struct buf *text, const struct tool_result *result)
+void outcome_put_output(struct buf *text, const struct tool_result *result)
 {
     struct slice errors = tail_of(result->errors, ERRORS_TO_MODEL_MAX);
 
@@ -59,9 +59,10 @@ static void put_output(struct buf *text, const struct tool_result *result)
 }
 
 /* Each byte of it may take six as JSON, and in the wire, too: so much surely fits. */
+enum { KEPT_BYTES_MAX = STORE_BODY_MAX / 8 };
+
 static void cut_output(struct buf *text)
 {
-    enum { KEPT_BYTES_MAX = STORE_BODY_MAX / 8 };
     size_t whole = text->len;
 
     buf_cut(text, utf8_prefix(buf_slice(text), KEPT_BYTES_MAX).len);
@@ -69,12 +70,19 @@ static void cut_output(struct buf *text)
              whole);
 }
 
+void outcome_fit_output(struct buf *text)
+{
+    if (text->len > KEPT_BYTES_MAX)
+        cut_output(text);
+}
+
 static void put_result_wire(struct tick *tick, uint32_t call, int is_error, struct slice output,
                             struct buf *wire)
 {
     const struct call_info *info = live_call(tick->live, call);
+    const struct session_call *slot = session_call(&tick->state, call);
 
-    if (info)
+    if (info && slot && !slot->is_orphan) /* else the end of its turn has answered it */
         engine_format(tick->live)->put_tool_result(wire, slice_of(info->id), output, is_error);
 }
 
@@ -87,7 +95,7 @@ static void finished(struct tick *tick, const struct outcome *outcome)
                                    .call = outcome->call,
                                    .attempt = outcome->attempt };
 
-    put_output(&output, result);
+    outcome_put_output(&output, result);
     struct event_extra extras[] = {
         { .name = "output", .kind = EXTRA_TEXT, .text = { buf_cstr(&output), output.len } },
         { .name = "is_error", .kind = EXTRA_BOOL, .number = result->status != 0 },
@@ -115,8 +123,7 @@ static void finished(struct tick *tick, const struct outcome *outcome)
 
 /* ---- a failure ---- */
 
-static struct slice failure_message(struct tick *tick, const struct tool_result *result,
-                                    const char *tool)
+struct slice outcome_failure(struct tick *tick, const struct tool_result *result, const char *tool)
 {
     switch (result->end) {
     case TOOL_EXITED:
@@ -164,7 +171,7 @@ static void failed(struct tick *tick, const struct outcome *outcome)
     struct session_event event = { .kind = EV_TOOL_FAILED,
                                    .call = outcome->call,
                                    .attempt = outcome->attempt };
-    struct slice message = failure_message(tick, result, info ? info->tool : "?");
+    struct slice message = outcome_failure(tick, result, info ? info->tool : "?");
     const char *code = result->end == TOOL_EXITED ? "try_again" : tool_end_name(result->end);
     const struct event_extra extras[] = {
         { .name = "error", .kind = EXTRA_JSON, .text = tick_error(tick, code, message) },
@@ -185,13 +192,53 @@ static void failed(struct tick *tick, const struct outcome *outcome)
         tick->live->engine->stats.late++;
 }
 
+/* ---- `effects: once` ---- */
+
+static int surely_nothing(const struct tool_result *result)
+{
+    return result->end == TOOL_NOT_STARTED ||
+           (result->end == TOOL_EXITED && result->status == TOOL_EXIT_TRY_AGAIN);
+}
+
+/* It is asked already what became of this attempt, and here its own run tells that: nothing. */
+static void proven(struct tick *tick, const struct outcome *outcome)
+{
+    if (!surely_nothing(&outcome->result) ||
+        reconciled_add(tick,
+                       &(struct verdict_on_doubt){ .call = outcome->call,
+                                                   .attempt = outcome->attempt,
+                                                   .outcome = OUTCOME_NOT_HAPPENED,
+                                                   .by = SLICE_LIT("tool") },
+                       NULL) != VERDICT_MOVED)
+        tick->live->engine->stats.late++;
+}
+
+static void unproven(struct tick *tick, const struct outcome *outcome)
+{
+    const struct call_info *info = live_call(tick->live, outcome->call);
+    const char *cause = tool_end_name(outcome->result.end);
+    struct slice message = outcome_failure(tick, &outcome->result, info ? info->tool : "?");
+
+    if (doubt_add(tick, &(struct doubt){ .call = outcome->call,
+                                         .attempt = outcome->attempt,
+                                         .cause = cause,
+                                         .error = tick_error(tick, cause, message) }) !=
+        VERDICT_MOVED)
+        tick->live->engine->stats.late++;
+}
+
 static void outcome_apply(struct live *live, struct tick *tick, struct input *input)
 {
     struct outcome *outcome = CONTAINER_OF(input, struct outcome, input);
+    const struct session_call *call = session_call(&tick->state, outcome->call);
 
     (void)live;
     if (is_result(&outcome->result))
         finished(tick, outcome);
+    else if (is_in_doubt(&tick->state, outcome->call, outcome->attempt))
+        proven(tick, outcome);
+    else if (call && call->is_once && !surely_nothing(&outcome->result))
+        unproven(tick, outcome);
     else
         failed(tick, outcome);
 }

@@ -43,10 +43,13 @@ static void recover_apply(struct live *live, struct tick *tick, struct input *in
             event.interrupted.by = recover->by;
             event.interrupted.counts = (uint8_t)counts;
             event.interrupted.charged = lost[i].charged;
+            (void)tick_add(tick, &(struct tick_event){ .event = &event });
         } else {
-            event.tool_in_doubt.counts = (uint8_t)counts;
+            (void)doubt_add(tick, &(struct doubt){ .call = lost[i].call,
+                                                   .attempt = lost[i].attempt,
+                                                   .cause = interrupted_by_name(recover->by),
+                                                   .counts = counts });
         }
-        (void)tick_add(tick, &(struct tick_event){ .event = &event });
         follow_dues(tick); /* poison ends the turn, and what is left of the list is ignored */
     }
 }

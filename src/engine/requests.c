@@ -257,6 +257,7 @@ static enum event_kind kind_of(enum engine_request_kind kind)
     case ENGINE_RESUME: return EV_RESUMED;
     case ENGINE_RETRY: return EV_RETRIED;
     case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
+    case ENGINE_SETTLE: return EV_TOOL_RECONCILED;
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
     return EV_KIND_COUNT;
@@ -356,6 +357,13 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
 
 /* ---- all of them ---- */
 
+static input_apply_fn *apply_of(enum engine_request_kind kind)
+{
+    if (kind == ENGINE_PATCH)
+        return patch_apply;
+    return kind == ENGINE_SETTLE ? settle_apply : change_apply;
+}
+
 void engine_submit(struct engine *engine, struct engine_request *request)
 {
     struct asked *asked = xcalloc(1, sizeof(*asked));
@@ -381,8 +389,6 @@ void engine_submit(struct engine *engine, struct engine_request *request)
         return;
     }
     asked->input =
-        (struct input){ .apply = request->kind == ENGINE_PATCH ? patch_apply : change_apply,
-                        .end = replayed_end,
-                        .is_request = 1 };
+        (struct input){ .apply = apply_of(request->kind), .end = replayed_end, .is_request = 1 };
     live_input(live_get(engine, request->session), &asked->input);
 }

@@ -32,6 +32,7 @@ static enum err_code read_tool(struct revision_tool *tool, const struct json *no
         .name = json_str(json_get(node, "name")),
         .description = json_str(json_get(node, "description")),
         .retry = read_retry(node),
+        .is_once = slice_is(json_str(json_get(node, "effects")), "once"),
     };
     if (json_write(&parameters, json_get(node, "parameters"), err))
         return err_wrap(err, "the parameters of a tool");

@@ -21,6 +21,7 @@ struct revision_tool {
     struct json_schema *schema; /* compiled; NULL: this version cannot, and never runs the tool */
     char *defect;               /* why not, in words; else NULL */
     struct retry_policy retry;
+    int is_once; /* effects: once */
 };
 
 /* Slices point into the text that it owns. Shared by the sessions that have it; counted. */

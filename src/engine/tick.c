@@ -326,7 +326,12 @@ static void carry_out(struct tick *tick)
         return;
     }
     session_open_commands(&tick->live->state, &open);
-    commands_carry_out(tick->live, open.at, open.n);
+    for (unsigned i = 0; i < open.n; i++) {
+        if (open.at[i].kind == CMD_SEND_TOOL) /* by whom it was sent, or not, nobody knows */
+            lost_input(tick->live, open.at[i].call, open.at[i].attempt);
+        else
+            commands_carry_out(tick->live, &open.at[i], 1);
+    }
 }
 
 /* What the tick changed of the texts that the session keeps. */

@@ -3,6 +3,9 @@
  *
  * Commands share the machine: at most limits.tool_runs of them run at a time, the others wait here,
  * first come, first served. Builtins run at once.
+ *
+ * An `effects: once` run that has its place leaves only when `tool_sent` is committed; and neither
+ * it nor the look at what became of it begins before the last process of the run before has ended.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,17 +45,61 @@ static size_t *running_of(struct tool_job *job)
     return job->is_exec ? &engine->tool_runs : &engine->builtin_runs;
 }
 
+static void job_wait(struct tool_job *job)
+{
+    struct engine *engine = job->live->engine;
+
+    job->is_waiting = 1;
+    job->next_ready = NULL;
+    *engine->tool_last = job;
+    engine->tool_last = &job->next_ready;
+    engine->tool_waiting++;
+}
+
+/* The newest come first in the list. */
+static int has_elder(const struct tool_job *job)
+{
+    for (const struct tool_job *other = job->next; other; other = other->next) {
+        if (other->call == job->call)
+            return 1;
+    }
+    return 0;
+}
+
+/* What waited for the last process of an earlier run may get in line. */
+static void elder_ended(struct live *live)
+{
+    for (struct tool_job *job = live->tool_jobs; job; job = job->next) {
+        if (job->is_behind && !has_elder(job)) {
+            job->is_behind = 0;
+            job_wait(job);
+        }
+    }
+}
+
+/* A run that was to be stopped may have ended by itself before: then it is known what it did. */
+static void tell(const struct tool_job *job)
+{
+    const struct tool_result *result = &job->run.result;
+
+    if (job->is_reconcile && !job->is_stopped)
+        reconcile_input(job->live, job->call, job->attempt, result);
+    if (!job->is_reconcile && (!job->is_stopped || (job->is_once && result->end == TOOL_EXITED)))
+        outcome_input(job->live, job->call, job->attempt, result);
+}
+
 static void on_done(struct tool_run *run, void *arg)
 {
     struct tool_job *job = arg;
     struct live *live = job->live;
     struct engine *engine = live->engine;
 
-    if (!job->is_stopped)
-        outcome_input(live, job->call, job->attempt, &run->result);
+    (void)run;
+    tell(job);
     --*running_of(job);
     job_unlink(job);
     job_free(job);
+    elder_ended(live);
     live_pump(live);
     tool_jobs_next(engine);
     drain_check(engine);
@@ -62,6 +109,11 @@ static void job_run(struct tool_job *job)
 {
     job->is_waiting = 0;
     ++*running_of(job);
+    if (job->is_once && !job->is_reconcile) {
+        job->is_sending = 1;
+        sent_input(job->live, job->call, job->attempt);
+        return;
+    }
     tool_runner_start(runner_of(job), &job->run);
 }
 
@@ -77,17 +129,6 @@ void tool_jobs_next(struct engine *engine)
         engine->tool_waiting--;
         job_run(job);
     }
-}
-
-static void job_wait(struct tool_job *job)
-{
-    struct engine *engine = job->live->engine;
-
-    job->is_waiting = 1;
-    job->next_ready = NULL;
-    *engine->tool_last = job;
-    engine->tool_last = &job->next_ready;
-    engine->tool_waiting++;
 }
 
 static void job_unwait(struct tool_job *job)
@@ -142,68 +183,153 @@ static struct tool_job *job_new(struct live *live, const struct call_info *info,
     return job;
 }
 
-/* The tool is in the session's revision and no longer in the configuration. */
-static void gone(struct live *live, uint32_t call, uint32_t attempt)
+static void set_run(struct tool_job *job)
 {
-    struct tool_result result = { .end = TOOL_NOT_STARTED };
+    job->run = (struct tool_run){ .spec = &job->spec,
+                                  .session = id_slice(&job->live->id),
+                                  .key = slice_of(job->key),
+                                  .call = job->call,
+                                  .attempt = job->attempt,
+                                  .arguments = slice_of(job->arguments),
+                                  .done = on_done,
+                                  .arg = job };
+}
 
-    (void)err_set(&result.err, ERR_NOT_FOUND,
-                  "the tool is no longer in pawl.yaml; put it back, or go on without it");
-    outcome_input(live, call, attempt, &result);
+/* The tool is in the session's revision and no longer in the configuration. */
+static void set_gone(struct tool_result *result, const char *what)
+{
+    *result = (struct tool_result){ .end = TOOL_NOT_STARTED };
+    (void)err_set(&result->err, ERR_NOT_FOUND,
+                  "%s is no longer in pawl.yaml; put it back, or go on without it", what);
+}
+
+static const struct config_tool *tool_of(struct live *live, const struct call_info *info)
+{
+    return config_tool(live->engine->deps.config, slice_of(info->tool));
+}
+
+static void get_in_line(struct tool_job *job)
+{
+    job->is_behind = job->is_once && has_elder(job);
+    if (job->is_behind)
+        return;
+    job_wait(job);
+    tool_jobs_next(job->live->engine);
 }
 
 void tool_job_start(struct live *live, uint32_t call, uint32_t attempt)
 {
     const struct call_info *info = live_call(live, call);
+    const struct session_call *slot = session_call(&live->state, call);
     const struct config_tool *tool;
+    struct tool_result gone;
     struct tool_job *job;
 
-    ASSERT(info);
-    tool = config_tool(live->engine->deps.config, slice_of(info->tool));
+    ASSERT(info && slot);
+    tool = tool_of(live, info);
     if (!tool) {
-        gone(live, call, attempt);
+        set_gone(&gone, "the tool");
+        outcome_input(live, call, attempt, &gone);
         return;
     }
     job = job_new(live, info, attempt);
     set_spec(job, tool);
+    set_run(job);
     job->is_exec = tool->kind == TOOL_KIND_EXEC;
-    job->run = (struct tool_run){ .spec = &job->spec,
-                                  .session = id_slice(&live->id),
-                                  .key = slice_of(job->key),
-                                  .call = call,
-                                  .attempt = attempt,
-                                  .arguments = slice_of(job->arguments),
-                                  .done = on_done,
-                                  .arg = job };
-    if (!job->is_exec) {
+    job->is_once = slot->is_once;
+    if (job->is_exec || job->is_once)
+        get_in_line(job);
+    else
         job_run(job);
+}
+
+void tool_job_reconcile(struct live *live, uint32_t call, uint32_t attempt)
+{
+    const struct call_info *info = live_call(live, call);
+    const struct config_tool *tool;
+    struct tool_result gone;
+    struct tool_job *job;
+
+    ASSERT(info);
+    tool = tool_of(live, info);
+    if (!tool || !tool->reconcile) {
+        set_gone(&gone, tool ? "the tool's reconcile command" : "the tool");
+        reconcile_input(live, call, attempt, &gone);
         return;
     }
-    job_wait(job);
-    tool_jobs_next(live->engine);
+    job = job_new(live, info, attempt);
+    set_spec(job, tool);
+    job->spec.argv = tool->reconcile;
+    job->spec.timeout_ms = tool->reconcile_timeout_ms;
+    set_run(job);
+    job->is_exec = 1;
+    job->is_once = 1;
+    job->is_reconcile = 1;
+    get_in_line(job);
+}
+
+struct tool_job *tool_job_sending(struct live *live, uint32_t call, uint32_t attempt)
+{
+    struct tool_job *job = live->tool_jobs;
+
+    while (job && (job->call != call || job->attempt != attempt || !job->is_sending))
+        job = job->next;
+    return job;
+}
+
+void tool_job_send(struct live *live, uint32_t call, uint32_t attempt)
+{
+    struct tool_job *job = tool_job_sending(live, call, attempt);
+
+    if (!job) { /* it was stopped while this was being committed */
+        unsent_input(live, call, attempt);
+        return;
+    }
+    job->is_sending = 0;
+    tool_runner_start(runner_of(job), &job->run);
+}
+
+static void on_place(void *arg)
+{
+    tool_jobs_next(arg);
+}
+
+/* It has not left: nothing of it is to be ended. */
+static void job_drop(struct tool_job *job)
+{
+    struct live *live = job->live;
+
+    if (job->is_waiting)
+        job_unwait(job);
+    if (job->is_sending)
+        --*running_of(job);
+    job_unlink(job);
+    job_free(job);
+    elder_ended(live);
+    live_pump(live);
+    /* Not now: the commands that follow may stop the next one, too. */
+    loop_post(live->engine->deps.loop, &live->engine->tool_place, on_place, live->engine);
+    drain_check(live->engine);
 }
 
 static void job_stop(struct tool_job *job)
 {
-    job->is_stopped = 1;
-    if (!job->is_waiting) {
-        tool_runner_stop(runner_of(job), &job->run);
+    if (job->is_behind || job->is_waiting || job->is_sending) {
+        job_drop(job);
         return;
     }
-    live_pump(job->live);
-    job_unwait(job);
-    job_unlink(job);
-    job_free(job);
+    if (!job->is_stopped)
+        tool_runner_stop(runner_of(job), &job->run);
+    job->is_stopped = 1;
 }
 
 void tool_job_stop(struct live *live, uint32_t call, uint32_t attempt)
 {
-    struct tool_job *job = live->tool_jobs;
-
-    while (job && (job->call != call || job->attempt != attempt))
-        job = job->next;
-    if (job)
-        job_stop(job);
+    for (struct tool_job *job = live->tool_jobs, *next; job; job = next) {
+        next = job->next;
+        if (job->call == call && job->attempt == attempt)
+            job_stop(job);
+    }
 }
 
 void tool_jobs_stop(struct live *live)
@@ -211,6 +337,15 @@ void tool_jobs_stop(struct live *live)
     for (struct tool_job *job = live->tool_jobs, *next; job; job = next) {
         next = job->next;
         job_stop(job);
+    }
+}
+
+void tool_jobs_drop_behind(struct live *live)
+{
+    for (struct tool_job *job = live->tool_jobs, *next; job; job = next) {
+        next = job->next;
+        if (job->is_behind) /* the newest come first: none has moved up */
+            job_drop(job);
     }
 }
 

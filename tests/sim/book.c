@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { EXIT_TRY_AGAIN = 75 };
+
 struct book *book_new(struct world *world)
 {
     struct book *book = xcalloc(1, sizeof(*book));
@@ -94,7 +96,7 @@ size_t book_open_calls(const struct book_session *session)
     size_t n = 0;
 
     for (size_t i = 0; i < session->calls_n; i++)
-        n += session->calls[i].state != TOOLING_CLOSED;
+        n += session->calls[i].state != TOOLING_CLOSED && !session->calls[i].is_orphan;
     return n;
 }
 
@@ -144,8 +146,8 @@ static void check_result_wanted(struct book *book, const struct given_result *re
     const struct book_session *session = book->sessions[result->session];
     const struct book_call *call = book_call(session, result->call);
 
-    if (call && call->state == TOOLING_CLOSED && !result->is_stopped &&
-        session->known_seq >= call->closed_seq)
+    if (call && (call->state == TOOLING_CLOSED || call->is_orphan) && !result->is_look &&
+        !result->is_stopped && session->known_seq >= call->closed_seq)
         fail(book->world, "ses%u call %u attempt %u has its answer, and was not stopped",
              session->index, result->call, result->attempt);
 }
@@ -168,15 +170,42 @@ void book_answered(struct book *book, const struct given_answer *answer)
     book->answer_list[book->answers_n++] = copy;
 }
 
+static int did_nothing(const struct given_result *result)
+{
+    return result->end == TOOL_NOT_STARTED ||
+           (result->end == TOOL_EXITED && result->status == EXIT_TRY_AGAIN);
+}
+
+static void note_result(struct book_call *call, const struct given_result *result, int64_t peace_ms)
+{
+    if (did_nothing(result) && result->attempt > call->proven &&
+        (!result->is_look || result->end == TOOL_EXITED))
+        call->proven = result->attempt;
+    if (!result->is_look)
+        return;
+    call->look.attempt = result->attempt;
+    call->look.end = result->end;
+    call->look.status = result->status;
+    call->look.peace_ms = peace_ms;
+    (void)snprintf(call->look.output, sizeof(call->look.output), "%s", result->output);
+}
+
 void book_result(struct book *book, const struct given_result *result)
 {
     struct given_result *copy = xcalloc(1, sizeof(*copy));
+    struct book_call *call = book_call(book->sessions[result->session], result->call);
 
     check_result_wanted(book, result);
+    note_result(call, result, book->world->is_peace ? book->world->mono_ms : 0);
     *copy = *result;
     copy->peace_ms = book->world->is_peace ? book->world->mono_ms : 0;
-    trace(book->world, "tool   ses%u call %u attempt %u: %s %d %s", result->session, result->call,
-          result->attempt, tool_end_name(result->end), result->status, result->output);
+    trace(book->world, "%s ses%u call %u attempt %u: %s %d %s",
+          result->is_look ? "look  " : "tool  ", result->session, result->call, result->attempt,
+          tool_end_name(result->end), result->status, result->output);
+    if (result->is_look) {
+        free(copy);
+        return;
+    }
     if (map_put_u64(book->results, key_of(result->session, result->call, result->attempt), copy))
         fail(book->world, "ses%u call %u attempt %u was run twice", result->session, result->call,
              result->attempt);
@@ -246,14 +275,19 @@ static void apply(struct book_event *e)
     case EV_TOOL_FAILED: book_tool_event(e); break;
     case EV_BUDGET_CHANGED:
     case EV_CONTEXT_CHANGED: book_patch_event(e); break;
+    case EV_TOOL_SENT:
+    case EV_TOOL_IN_DOUBT:
+    case EV_TOOL_RECONCILED: book_once_event(e); break;
     default: book_life_event(e); break;
     }
 }
 
-/* The turn's clock: it runs while a turn is under way, is not due to end, and is not paused. */
+/* The turn's clock: it runs while a turn is under way, is not due to end, is not paused, and while
+ * there is anything but people to wait for. */
 static void run_clock(struct book_session *session)
 {
-    int is_running = session->life == LIFE_ACTIVE && !session->due && !session->is_paused;
+    int is_running = session->life == LIFE_ACTIVE && !session->due && !session->is_paused &&
+                     !book_asks_person(session);
 
     if (is_running && session->wall_since_ms == 0) {
         session->wall_since_ms = session->tick_ms;
@@ -293,7 +327,7 @@ static void written_event(struct book *book, struct book_session *session,
 static void claim(struct book *book, struct book_session *session)
 {
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state == TOOLING_OUT)
+        if (session->calls[i].state == TOOLING_OUT || session->calls[i].state == TOOLING_LOOK)
             session->calls[i].out_process = book->world->process_n;
     }
 }
@@ -342,11 +376,14 @@ int book_is_quiet(const struct book *book)
     for (size_t i = 0; i < book->sessions_n; i++) {
         const struct book_session *session = book->sessions[i];
 
-        if (session->life == LIFE_ACTIVE && !session->is_paused)
+        if (session->life == LIFE_ACTIVE && !session->is_paused && !book_asks_person(session))
             return 0;
         for (size_t k = 0; k < session->calls_n; k++) {
-            if (session->calls[k].state == TOOLING_OUT)
-                return 0; /* paused, but what is out will still come back */
+            enum tooling state = session->calls[k].state;
+
+            if (state == TOOLING_OUT || state == TOOLING_SENT || state == TOOLING_DOUBT ||
+                state == TOOLING_LOOK)
+                return 0; /* paused, or over: but what is out will still come back */
         }
         if (session->model.state == ASKING_RUNNING || session->model.state == ASKING_BACKOFF)
             return 0;

@@ -25,7 +25,17 @@ enum {
 
 enum life { LIFE_ACTIVE = 1, LIFE_ENDED, LIFE_CANCELLED };
 enum asking { ASKING_NOT, ASKING_WANTED, ASKING_RUNNING, ASKING_BACKOFF };
-enum tooling { TOOLING_CLOSED, TOOLING_REFUSED, TOOLING_OUT, TOOLING_BACKOFF, TOOLING_HELD };
+enum tooling {
+    TOOLING_CLOSED,
+    TOOLING_REFUSED,
+    TOOLING_OUT,
+    TOOLING_SENT, /* effects: once */
+    TOOLING_BACKOFF,
+    TOOLING_HELD,
+    TOOLING_DOUBT,
+    TOOLING_LOOK, /* its reconcile command runs */
+    TOOLING_PERSON,
+};
 
 struct money {
     int64_t tokens;
@@ -48,6 +58,17 @@ struct book_call {
     uint32_t out_seq;     /* this attempt was handed out by this event */
     size_t item;          /* of its answer */
     int is_misfit;        /* refused, as its arguments are not what the tool's schema says */
+    int is_once, has_reconcile;
+    int is_orphan;     /* in doubt, and its turn is over */
+    uint32_t sent_seq; /* this attempt was sent by this event */
+    uint32_t proven;   /* the highest attempt of which it is known that it did nothing */
+    struct {           /* what its reconcile command came to, the last time */
+        uint32_t attempt;
+        enum tool_end end;
+        int status;
+        char output[16];
+        int64_t peace_ms;
+    } look;
 };
 
 /* The result of a tool call as the model must get it. */
@@ -154,6 +175,7 @@ struct given_result {
     char output[TOKEN_MAX];
     enum err_code err;
     int is_stopped; /* it was asked to end before */
+    int is_look;    /* of the reconcile command */
     int64_t peace_ms;
 };
 
@@ -181,7 +203,9 @@ void book_restarted(struct book *book); /* a new process knows all that is writt
 struct book_session *book_asked(struct book *book, const struct model_call *call);
 void book_answered(struct book *book, const struct given_answer *answer); /* given to the engine */
 struct book_session *book_ran(struct book *book, const struct tool_run *run);
+struct book_session *book_looked(struct book *book, const struct tool_run *run); /* reconcile */
 void book_result(struct book *book, const struct given_result *result);
+int book_is_look(const struct tool_run *run);
 
 /* At the end of all: every session has ended or is paused, and the disk says the same. */
 void book_close(struct book *book);
@@ -214,10 +238,17 @@ struct book_event {
     uint32_t call, attempt;
 };
 
-void book_model_event(struct book_event *e); /* book_model.c */
-void book_tool_event(struct book_event *e);  /* book_tool.c */
-void book_life_event(struct book_event *e);  /* book_life.c */
-void book_take_texts(struct book_event *e);  /* book_texts.c: context and metadata of a creation */
+void book_model_event(struct book_event *e);                      /* book_model.c */
+void book_tool_event(struct book_event *e);                       /* book_tool.c */
+void book_once_event(struct book_event *e);                       /* book_once.c */
+void book_end_once(struct book_event *e, struct book_call *call); /* its turn ends */
+int book_in_doubt(const struct book_call *call);
+int book_asks_person(const struct book_session *session); /* nothing but people can go on */
+void book_check_reason(struct book_event *e, unsigned process, int is_crash, int counts);
+void book_after_answer(struct book_session *session);
+void book_hand_out(struct book_event *e, struct book_call *call);
+void book_life_event(struct book_event *e); /* book_life.c */
+void book_take_texts(struct book_event *e); /* book_texts.c: context and metadata of a creation */
 void book_patch_event(struct book_event *e);
 __attribute__((noreturn)) void book_wrong(const struct book_event *e, const char *fmt, ...)
     PRINTF(2, 3);

@@ -78,8 +78,14 @@ static void close_turn(struct book_event *e, enum life life)
     session->model.state = ASKING_NOT;
     session->model.due_ms = 0;
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state != TOOLING_CLOSED)
-            book_close_call(session, &session->calls[i], e->event->seq, NULL);
+        struct book_call *call = &session->calls[i];
+
+        if (call->state == TOOLING_CLOSED || call->is_orphan)
+            continue;
+        if (call->state == TOOLING_SENT || book_in_doubt(call))
+            book_end_once(e, call);
+        else
+            book_close_call(session, call, e->event->seq, NULL);
     }
     session->life = life;
     session->end_seq = e->event->seq;
@@ -160,7 +166,7 @@ static void retried(struct book_event *e)
 
 /* ---- standing still, and going on ---- */
 
-static void hand_out(struct book_event *e, struct book_call *call)
+void book_hand_out(struct book_event *e, struct book_call *call)
 {
     call->state = e->session->is_paused ? TOOLING_HELD : TOOLING_OUT;
     call->out_process = e->world->process_n;
@@ -177,8 +183,10 @@ static void pause_or_resume(struct book_event *e)
         book_wrong(e, "it is that already, or cancelled");
     session->is_paused = is_paused;
     for (size_t i = 0; i < session->calls_n; i++) {
+        if (is_paused && session->calls[i].is_once && session->calls[i].state == TOOLING_OUT)
+            session->calls[i].state = TOOLING_HELD; /* it has not left */
         if (!is_paused && session->calls[i].state == TOOLING_HELD)
-            hand_out(e, &session->calls[i]);
+            book_hand_out(e, &session->calls[i]);
     }
 }
 
@@ -187,6 +195,14 @@ static void timer_fired(struct book_event *e)
     struct book_session *session = e->session;
     struct book_call *call = book_call(session, e->call);
 
+    if (call && call->state == TOOLING_DOUBT && call->due_ms <= e->event->at_ms &&
+        slice_is(json_str(json_get(e->body, "which")), "reconcile")) {
+        call->state = TOOLING_LOOK;
+        call->out_process = e->world->process_n;
+        call->out_seq = e->event->seq;
+        call->due_ms = 0;
+        return;
+    }
     if (session->life != LIFE_ACTIVE)
         book_wrong(e, "no turn is under way");
     if (slice_is(json_str(json_get(e->body, "which")), "wall")) {
@@ -195,7 +211,7 @@ static void timer_fired(struct book_event *e)
             book_wrong(e, "it has time left");
         session->due = "wall_limit";
     } else if (call && call->state == TOOLING_BACKOFF && call->due_ms <= e->event->at_ms) {
-        hand_out(e, call);
+        book_hand_out(e, call);
     } else if (e->call == session->model.number && session->model.state == ASKING_BACKOFF &&
                session->model.due_ms <= e->event->at_ms) {
         session->model.state = ASKING_WANTED;
@@ -207,11 +223,8 @@ static void timer_fired(struct book_event *e)
 
 /* ---- interruptions ---- */
 
-static void check_reason(struct book_event *e, unsigned process)
+void book_check_reason(struct book_event *e, unsigned process, int is_crash, int counts)
 {
-    int is_crash = slice_is(json_str(json_get(e->body, "by")), "crash");
-    int counts = json_bool(json_get(e->body, "counts"), 0);
-
     if (is_crash && process == e->world->process_n)
         book_wrong(e, "its process lives");
     if (is_crash && process == e->world->drained_n)
@@ -222,6 +235,17 @@ static void check_reason(struct book_event *e, unsigned process)
         book_wrong(e, "it counts, and must not");
     e->session->tick_interrupted += is_crash;
     e->session->tick_counts |= counts;
+    if (!counts || e->session->life != LIFE_ACTIVE)
+        return;
+    e->session->crashes++;
+    if (e->session->limits.crashes && e->session->crashes >= e->session->limits.crashes)
+        e->session->due = "poison";
+}
+
+static void check_reason(struct book_event *e, unsigned process)
+{
+    book_check_reason(e, process, slice_is(json_str(json_get(e->body, "by")), "crash"),
+                      json_bool(json_get(e->body, "counts"), 0));
 }
 
 static void interrupted(struct book_event *e)
@@ -231,11 +255,17 @@ static void interrupted(struct book_event *e)
     struct money charged = book_money(e->body, "charged");
 
     if (call) {
-        if (call->state != TOOLING_OUT || call->attempt != e->attempt)
+        if ((call->state != TOOLING_OUT && call->state != TOOLING_LOOK) ||
+            call->attempt != e->attempt)
             book_wrong(e, "this attempt is not under way");
         check_reason(e, call->out_process);
+        if (call->state == TOOLING_LOOK) { /* and once more */
+            call->state = TOOLING_DOUBT;
+            call->due_ms = e->event->at_ms;
+            return;
+        }
         call->attempt++;
-        hand_out(e, call);
+        book_hand_out(e, call);
     } else {
         if (session->model.state != ASKING_RUNNING || session->model.number != e->call ||
             session->model.attempt != e->attempt)
@@ -248,11 +278,6 @@ static void interrupted(struct book_event *e)
         session->model.attempt++;
         session->model.state = ASKING_WANTED;
     }
-    if (!json_bool(json_get(e->body, "counts"), 0))
-        return;
-    session->crashes++;
-    if (session->limits.crashes && session->crashes >= session->limits.crashes)
-        session->due = "poison";
 }
 
 void book_life_event(struct book_event *e)

@@ -149,6 +149,25 @@ static void check_fits(struct book_event *e, const struct book_call *call, const
         book_wrong(e, "whether the arguments of call %u fit is recorded wrongly", call->number);
 }
 
+static int is_once(const struct book_session *session, const char *tool)
+{
+    for (size_t i = 0; i < session->agent->tools_n; i++) {
+        if (strcmp(session->agent->tools[i]->name, tool) == 0)
+            return session->agent->tools[i]->is_once;
+    }
+    return 0;
+}
+
+/* Calls that are still in doubt, although their turn is over, take the place of others. */
+static size_t free_slots(const struct book_session *session)
+{
+    size_t n = CALLS_MAX;
+
+    for (size_t i = 0; i < session->calls_n; i++)
+        n -= session->calls[i].state != TOOLING_CLOSED;
+    return n;
+}
+
 static void open_call(struct book_event *e, const struct given_answer *given, size_t i,
                       const struct json *decl)
 {
@@ -176,6 +195,11 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
         !slice_is(json_str(json_get(decl, "tool")), call->tool))
         book_wrong(e, "call %u is not the one that the model asked for", call->number);
     check_fits(e, call, decl, tool, is_good);
+    call->is_once = json_bool(json_get(decl, "once"), 0);
+    call->has_reconcile = json_bool(json_get(decl, "reconcile"), 0);
+    if (call->is_once != is_once(e->session, call->tool))
+        book_wrong(e, "call %u is recorded as once, or not, and its tool is otherwise",
+                   call->number);
 }
 
 static void add_answer(struct book_event *e, const struct given_answer *given)
@@ -190,7 +214,7 @@ static void add_answer(struct book_event *e, const struct given_answer *given)
         item.results = xcalloc(given->calls_n, sizeof(*item.results));
     for (size_t i = 0; i < given->calls_n; i++) {
         (void)snprintf(item.results[i].id, sizeof(item.results[i].id), "%s", given->calls[i].id);
-        item.results[i].is_there = i >= CALLS_MAX; /* answered at once: too many */
+        item.results[i].is_there = i >= free_slots(e->session); /* answered at once: too many */
     }
     book_item_add(e->session, &item);
 }
@@ -243,7 +267,8 @@ static void answered(struct book_event *e)
     if (!is_same(used, given->has_usage ? cost(session->agent->model, &given->usage)
                                         : session->model.reserved))
         book_wrong(e, "it cost something else");
-    if (json_count(calls) != (given->calls_n < CALLS_MAX ? given->calls_n : CALLS_MAX))
+    if (json_count(calls) !=
+        (given->calls_n < free_slots(session) ? given->calls_n : free_slots(session)))
         book_wrong(e, "the model asked for %zu calls", given->calls_n);
     if (json_count(calls) + (size_t)json_int(json_get(e->body, "unplaced"), 0) != given->calls_n)
         book_wrong(e, "calls that found no slot are counted wrongly");

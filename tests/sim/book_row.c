@@ -6,7 +6,9 @@ static int is_in_flight(const struct book_session *session)
     if (session->model.state == ASKING_RUNNING)
         return 1;
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state == TOOLING_OUT)
+        enum tooling state = session->calls[i].state;
+
+        if (state == TOOLING_OUT || state == TOOLING_SENT || state == TOOLING_LOOK)
             return 1;
     }
     return 0;
@@ -20,7 +22,13 @@ static enum session_status status_of(const struct book_session *session)
         return strcmp(session->end, "completed") == 0 ? STATUS_COMPLETED : STATUS_FAILED;
     if (!session->is_turn_started)
         return STATUS_PENDING;
-    return session->model.state == ASKING_NOT ? STATUS_AWAITING_TOOL : STATUS_RUNNING;
+    if (session->model.state != ASKING_NOT)
+        return STATUS_RUNNING;
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_PERSON && !session->calls[i].is_orphan)
+            return STATUS_AWAITING_HUMAN_APPROVAL;
+    }
+    return STATUS_AWAITING_TOOL;
 }
 
 static int64_t sooner(int64_t a_ms, int64_t b_ms)
@@ -40,7 +48,7 @@ static int64_t wake_at_ms(const struct book_session *session)
         due_ms = sooner(due_ms, session->wall_since_ms + (left_ms > 0 ? left_ms : 0));
     }
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state == TOOLING_BACKOFF)
+        if (session->calls[i].state == TOOLING_BACKOFF || session->calls[i].state == TOOLING_DOUBT)
             due_ms = sooner(due_ms, session->calls[i].due_ms);
     }
     return due_ms;

@@ -13,13 +13,16 @@ void book_close_call(struct book_session *session, struct book_call *call, uint3
 
     call->state = TOOLING_CLOSED;
     call->closed_seq = seq;
+    call->due_ms = 0;
+    if (call->is_orphan)
+        return; /* the end of its turn has answered it */
     result->is_there = 1;
     result->has_text = text != NULL;
     if (text)
         (void)snprintf(result->text, sizeof(result->text), "%s", text);
 }
 
-static void after_answer(struct book_session *session)
+void book_after_answer(struct book_session *session)
 {
     if (session->life == LIFE_ACTIVE && !session->due && book_open_calls(session) == 0)
         book_wants_model(session);
@@ -43,7 +46,9 @@ static void finished(struct book_event *e)
     struct slice output = json_str(json_get(e->body, "output"));
     char text[TEXT_MAX];
 
-    if (e->attempt > call->attempt || (e->attempt == call->attempt && call->state != TOOLING_OUT))
+    if (e->attempt > call->attempt ||
+        (e->attempt == call->attempt &&
+         call->state != (call->is_once ? TOOLING_SENT : TOOLING_OUT) && !book_in_doubt(call)))
         book_wrong(e, "this attempt has not begun");
     if (!given || given->end != TOOL_EXITED || given->status == EXIT_TRY_AGAIN)
         book_wrong(e, "the tool gave no result");
@@ -54,7 +59,8 @@ static void finished(struct book_event *e)
     (void)snprintf(text, sizeof(text), "%.*s", (int)output.len, output.ptr);
     book_close_call(e->session, call, e->event->seq, text);
     e->session->crashes = 0;
-    after_answer(e->session);
+    if (!call->is_orphan)
+        book_after_answer(e->session);
 }
 
 static const struct retry_policy *policy_of(const struct book_session *session,
@@ -77,10 +83,12 @@ static void failed_run(struct book_event *e, struct book_call *call)
 {
     const struct given_result *given = book_run_of(e->world->book, e->session, e->call, e->attempt);
 
-    if (call->state != TOOLING_OUT || e->attempt != call->attempt)
+    if ((call->state != TOOLING_OUT && call->state != TOOLING_SENT) || e->attempt != call->attempt)
         book_wrong(e, "only the attempt under way (%u) can fail", call->attempt);
     if (given ? given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN : !is_gone(e, call))
         book_wrong(e, "the tool did not fail");
+    if (call->is_once && given && given->end != TOOL_EXITED && given->end != TOOL_NOT_STARTED)
+        book_wrong(e, "nothing proves that it did nothing");
     if (given)
         book_check_prompt(e, given->peace_ms);
     call->failures++;
@@ -111,12 +119,14 @@ static void failed(struct book_event *e)
                                           "Send them again."
                                         : NULL);
     }
-    after_answer(e->session);
+    book_after_answer(e->session);
 }
 
 void book_tool_event(struct book_event *e)
 {
-    if (e->session->life != LIFE_ACTIVE)
+    const struct book_call *call = book_call(e->session, e->call);
+
+    if (e->session->life != LIFE_ACTIVE && (!call || !call->is_orphan))
         book_wrong(e, "its turn is over");
     if (e->event->kind == EV_TOOL_FINISHED)
         finished(e);
@@ -135,7 +145,7 @@ static void check_alone(struct book *book, const struct book_session *session)
         if (other == session || other->crashes < SUSPECT_AT || other->life != LIFE_ACTIVE)
             continue;
         for (size_t k = 0; k < other->calls_n; k++) {
-            if (other->calls[k].state == TOOLING_OUT &&
+            if ((other->calls[k].state == TOOLING_OUT || other->calls[k].state == TOOLING_SENT) &&
                 other->calls[k].ran == other->calls[k].attempt &&
                 other->calls[k].out_process == book->world->process_n)
                 fail(book->world, "ses%u and ses%u are suspects and run at the same time",
@@ -153,6 +163,69 @@ static void check_key(struct book *book, const struct book_session *session,
     if (!slice_is(run->key, key))
         fail(book->world, "ses%u call %u got the key %.*s", session->index, run->call,
              (int)run->key.len, run->key.ptr);
+}
+
+/* Also what it has been told to end may still be at work. */
+static void check_no_other(struct world *world, const struct tool_run *run)
+{
+    for (struct link *at = list_first(&world->runs); at; at = at->next) {
+        const struct tool_run *other = sim_run_of(at);
+
+        if (other->call == run->call && slice_equal(other->session, run->session))
+            fail(world, "call %u of %.*s begins, and a run of it has not ended", run->call,
+                 (int)run->session.len, run->session.ptr);
+    }
+}
+
+/* What must not happen twice: sent, known to be recorded, and none before may have happened. */
+static void check_once(struct book *book, const struct book_session *session,
+                       const struct book_call *call, const struct tool_run *run)
+{
+    if (!call->is_once)
+        return;
+    if (call->attempt == run->attempt && call->state == TOOLING_OUT)
+        fail(book->world, "ses%u call %u attempt %u leaves, and that is not recorded",
+             session->index, run->call, run->attempt);
+    if (call->attempt == run->attempt && session->known_seq < call->sent_seq)
+        fail(book->world,
+             "ses%u call %u attempt %u leaves before its engine knows that it is "
+             "recorded",
+             session->index, run->call, run->attempt);
+    if (call->ran > call->proven)
+        fail(book->world, "ses%u call %u attempt %u runs, and attempt %u may have happened",
+             session->index, run->call, run->attempt, call->ran);
+    check_no_other(book->world, run);
+}
+
+int book_is_look(const struct tool_run *run)
+{
+    return strcmp(run->spec->argv[0], "./reconcile") == 0;
+}
+
+/* What became of it is looked into: by one that knows the call, when nothing of it runs. */
+struct book_session *book_looked(struct book *book, const struct tool_run *run)
+{
+    struct book_session *session = book_find(book, run->session);
+    struct book_call *call = session ? book_call(session, run->call) : NULL;
+    struct world *world = book->world;
+
+    trace(world, "look   ses%u call %u attempt %u begins", session ? session->index : 999,
+          run->call, run->attempt);
+    if (!call || !call->is_once || !call->has_reconcile)
+        fail(world, "a call is looked into that has no need of it");
+    if (call->attempt != run->attempt || call->state != TOOLING_LOOK) {
+        if (session->known_seq == session->seq)
+            fail(world, "ses%u call %u attempt %u is looked into, and that is not recorded",
+                 session->index, run->call, run->attempt);
+    }
+    if (session->known_seq < call->out_seq)
+        fail(world, "ses%u call %u is looked into before that is recorded", session->index,
+             run->call);
+    if (!slice_is(run->arguments, call->arguments))
+        fail(world, "ses%u call %u is looked into with other arguments", session->index, run->call);
+    check_key(book, session, run);
+    check_no_other(world, run);
+    return session;
 }
 
 struct book_session *book_ran(struct book *book, const struct tool_run *run)
@@ -178,7 +251,7 @@ struct book_session *book_ran(struct book *book, const struct tool_run *run)
     check_key(book, session, run);
     if (run->attempt > call->attempt ||
         (run->attempt == call->attempt && call->state != TOOLING_OUT &&
-         call->state != TOOLING_CLOSED))
+         call->state != TOOLING_SENT && call->state != TOOLING_CLOSED && !book_in_doubt(call)))
         fail(world, "ses%u call %u attempt %u runs, and is not recorded as handed out",
              session->index, run->call, run->attempt);
     if (run->attempt < call->attempt && session->known_seq >= call->out_seq)
@@ -189,6 +262,7 @@ struct book_session *book_ran(struct book *book, const struct tool_run *run)
              run->call, call->closed_seq);
     if (run->attempt <= call->ran)
         fail(world, "ses%u call %u attempt %u runs twice", session->index, run->call, run->attempt);
+    check_once(book, session, call, run);
     call->ran = run->attempt;
     check_alone(book, session);
     return session;

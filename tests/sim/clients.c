@@ -18,6 +18,8 @@ struct asked {
     int is_answered;
     int is_other_body;
     int was_acked_before; /* the first, when this was sent */
+    int call_was_there;   /* SETTLE: the call, when this was sent */
+    uint32_t attempt;     /* SETTLE: that was in doubt, and a person was asked; or 0 */
     unsigned number;
 };
 
@@ -25,7 +27,7 @@ static const char *kind_name(enum engine_request_kind kind)
 {
     static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
                                                                   "pause",  "resume",  "retry",
-                                                                  "patch" };
+                                                                  "patch",  "settle" };
     return names[kind];
 }
 
@@ -39,7 +41,8 @@ static int is_acked(const struct asked *asked)
 static enum event_kind event_of(enum engine_request_kind kind)
 {
     static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
-        EV_CREATED, EV_MESSAGE, EV_CANCELLED, EV_PAUSED, EV_RESUMED, EV_RETRIED, EV_CONTEXT_CHANGED,
+        EV_CREATED, EV_MESSAGE, EV_CANCELLED,       EV_PAUSED,
+        EV_RESUMED, EV_RETRIED, EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED,
     };
     return kinds[kind];
 }
@@ -70,6 +73,21 @@ static void check_done(const struct asked *asked)
              request->seq, session->index, event_kind_name(event_of(request->kind)));
 }
 
+static void check_settle_refused(const struct asked *asked, const struct book_session *session)
+{
+    struct world *world = asked->world;
+    const struct engine_request *request = &asked->request;
+    const struct book_call *call = book_call(session, request->call);
+
+    if (request->err.code == ERR_NOT_FOUND && asked->call_was_there)
+        fail(world, "request %u: call %u of ses%u is there, and was not found", asked->number,
+             request->call, session->index);
+    if (request->err.code == ERR_CONFLICT && asked->attempt != 0 && call->state == TOOLING_PERSON &&
+        call->attempt == asked->attempt)
+        fail(world, "request %u was refused, and a person was asked: %s", asked->number,
+             request->err.msg);
+}
+
 static void check_refused(const struct asked *asked)
 {
     struct world *world = asked->world;
@@ -82,6 +100,10 @@ static void check_refused(const struct asked *asked)
              request->err.msg);
     if (is_old_news || !session)
         return;
+    if (request->kind == ENGINE_SETTLE) {
+        check_settle_refused(asked, session);
+        return;
+    }
     if (request->err.code == ERR_NOT_FOUND)
         fail(world, "request %u: ses%u is there, and was not found", asked->number, session->index);
     if (request->err.code == ERR_CONFLICT &&
@@ -206,6 +228,45 @@ static void patch(struct world *world, const struct book_session *session)
     submit(asked);
 }
 
+/* Mostly of a call that needs it; else of any, or of none. */
+static void settle(struct world *world, const struct book_session *session)
+{
+    struct asked *asked = asked_new(world, ENGINE_SETTLE);
+    struct engine_request *request = &asked->request;
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    request->call = below(world, session->last_call + 2);
+    request->outcome = below(world, 2) ? OUTCOME_HAPPENED : OUTCOME_NOT_HAPPENED;
+    request->note = SLICE_LIT("looked it up");
+    for (size_t i = 0; i < session->calls_n && below(world, 20); i++) {
+        if (session->calls[i].state == TOOLING_PERSON) {
+            request->call = session->calls[i].number;
+            asked->attempt = session->calls[i].attempt;
+        }
+    }
+    asked->call_was_there = book_call(session, request->call) != NULL;
+    submit(asked);
+}
+
+static int needs_person(const struct book_session *session)
+{
+    for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_PERSON)
+            return 1;
+    }
+    return 0;
+}
+
+void clients_settle_all(struct world *world)
+{
+    const struct book *book = world->book;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        if (needs_person(book->sessions[i]) && below(world, 4))
+            settle(world, book->sessions[i]);
+    }
+}
+
 /* The same once more: at once, much later, before the first has its answer. */
 static void replay(struct world *world)
 {
@@ -220,6 +281,9 @@ static void replay(struct world *world)
     asked->request.context = first->request.context;
     asked->request.metadata = first->request.metadata;
     asked->request.budget = first->request.budget;
+    asked->request.call = first->request.call;
+    asked->request.outcome = first->request.outcome;
+    asked->request.note = first->request.note;
     memcpy(asked->text, first->text, sizeof(asked->text));
     memcpy(asked->key, first->key, sizeof(asked->key));
     memcpy(asked->session, first->session, sizeof(asked->session));
@@ -253,6 +317,8 @@ void client_act(struct world *world, enum act act)
         session = draw_session(world);
         if (session && act == ACT_PATCH)
             patch(world, session);
+        else if (session && act == ACT_SETTLE)
+            settle(world, session);
         else if (session)
             change(world, kinds[act], session);
     }

@@ -42,6 +42,7 @@ static void draw_tool(struct world *world, size_t i)
         "{\"type\":\"object\"}",
         "{\"properties\":{\"a\":{\"maximum\":9}},\"type\":\"object\"}",
     };
+    static const char *const reconcile[] = { "./reconcile", NULL };
     struct scene *scene = &world->scene;
 
     scene->tools[i] = (struct config_tool){
@@ -53,6 +54,11 @@ static void draw_tool(struct world *world, size_t i)
         .timeout_ms = 1000 + below(world, 30000),
         .retry = draw_retry(world),
     };
+    if (scene->tools[i].kind == TOOL_KIND_EXEC && chance(world, world->weights.tool_once)) {
+        scene->tools[i].is_once = 1;
+        scene->tools[i].reconcile = below(world, 3) ? reconcile : NULL;
+        scene->tools[i].reconcile_timeout_ms = 1000 + below(world, 30000);
+    }
     scene->tools[i].builtin = scene->tools[i].kind == TOOL_KIND_BUILTIN ? "echo" : NULL;
 }
 

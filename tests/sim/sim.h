@@ -41,9 +41,10 @@ struct weights {
     uint32_t tool_fails;
     uint32_t tool_slow;
     uint32_t tool_late;      /* ends by itself although it was stopped */
+    uint32_t tool_once;      /* percent of the tools: effects: once */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
     uint32_t pill;           /* percent of sessions under which the process dies */
-    uint32_t act[11];        /* enum act: how often which */
+    uint32_t act[12];        /* enum act: how often which */
     uint32_t pause_ms;       /* between two acts, at most */
     uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
@@ -57,6 +58,7 @@ enum act {
     ACT_RESUME,
     ACT_RETRY,
     ACT_PATCH,
+    ACT_SETTLE,
     ACT_REPLAY,
     ACT_CRASH,
     ACT_DRAIN,
@@ -168,11 +170,13 @@ extern const struct model_format sim_format;
 extern const struct tool_runner_ops sim_tool_ops;
 void models_drop(struct world *world); /* a crash */
 void tools_drop(struct world *world);
+const struct tool_run *sim_run_of(struct link *link); /* of world->runs */
 
 /* ---- clients.c ---- */
 void client_act(struct world *world, enum act act);
 void clients_check(struct world *world); /* at the end: what was acknowledged is there, once */
 void clients_resume_all(struct world *world);
+void clients_settle_all(struct world *world);      /* what only people can tell */
 size_t clients_waiting(const struct world *world); /* requests without an answer */
 void clients_release(struct world *world);
 

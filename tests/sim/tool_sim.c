@@ -34,9 +34,29 @@ static void draw_failure(struct sim_run *s)
         s->result.err = ERR_UNAVAILABLE;
 }
 
+/* A reconcile command: it happened, it did not, or that cannot be told. */
+static void draw_look(struct sim_run *s)
+{
+    struct world *world = s->world;
+
+    s->result.is_look = 1;
+    switch (below(world, 6)) {
+    case 0:
+    case 1: return;
+    case 2:
+    case 3: s->result.status = EXIT_TRY_AGAIN; return;
+    case 4: s->result.status = 1 + (int)below(world, 5); return;
+    default: s->result.end = below(world, 2) ? TOOL_TIMED_OUT : TOOL_NOT_STARTED; return;
+    }
+}
+
+const struct tool_run *sim_run_of(struct link *link)
+{
+    return CONTAINER_OF(link, struct sim_run, link)->run;
+}
+
 static void run_free(struct sim_run *s)
 {
-    list_remove(&s->world->runs, &s->link);
     loop_timer_stop(s->world->loop, &s->timer);
     free(s);
 }
@@ -56,6 +76,7 @@ static void on_time(void *arg)
         (void)err_set(&run->result.err, s->result.err, "the sim says so");
     s->result.is_stopped = s->is_stopped;
     book_result(s->world->book, &s->result);
+    list_remove(&s->world->runs, &s->link);
     run->done(run, run->arg);
     run_free(s);
 }
@@ -63,7 +84,9 @@ static void on_time(void *arg)
 static void start(struct tool_runner *runner, struct tool_run *run)
 {
     struct world *world = CONTAINER_OF(runner, struct world, tools);
-    struct book_session *session = book_ran(world->book, run);
+    int is_look = book_is_look(run);
+    struct book_session *session =
+        is_look ? book_looked(world->book, run) : book_ran(world->book, run);
     struct sim_run *s = xcalloc(1, sizeof(*s));
     int64_t delay_ms = below(world, 1500);
 
@@ -73,7 +96,9 @@ static void start(struct tool_runner *runner, struct tool_run *run)
         .session = session->index, .call = run->call, .attempt = run->attempt, .end = TOOL_EXITED
     };
     (void)snprintf(s->result.output, TOKEN_MAX, "o%u", token(world));
-    if (!world->is_peace && chance(world, world->weights.tool_fails))
+    if (is_look)
+        draw_look(s);
+    else if (!world->is_peace && chance(world, world->weights.tool_fails))
         draw_failure(s);
     if (chance(world, world->weights.tool_slow))
         delay_ms += below(world, 30000);
@@ -105,6 +130,7 @@ void tools_drop(struct world *world)
 {
     for (struct link *at = list_first(&world->runs), *next; at; at = next) {
         next = at->next;
+        list_remove(&world->runs, at);
         run_free(CONTAINER_OF(at, struct sim_run, link));
     }
 }

@@ -45,7 +45,8 @@ static const char full[] =
     "      read: [./data, /usr/share]\n"
     "      write: [./data, ./shared/../shared]\n"
     "      secrets: [T_TOKEN]\n"
-    "    effects: repeatable\n"
+    "    effects: once\n"
+    "    reconcile: { command: [./tool.sh, --state], timeout: 3s }\n"
     "  list: { description: Lists., exec: { command: ls } }\n"
     "agents:\n"
     "  support:\n"
@@ -138,6 +139,11 @@ static void tools(void **state)
                         "{\"properties\":{\"amount\":{\"type\":\"number\"},\"order\":{\"type\":"
                         "\"string\"}},\"required\":[\"order\",\"amount\"],\"type\":\"object\"}");
     assert_string_equal(refund->command[0], "./tool.sh");
+    assert_true(refund->is_once);
+    assert_string_equal(refund->reconcile[0], "./tool.sh");
+    assert_string_equal(refund->reconcile[1], "--state");
+    assert_null(refund->reconcile[2]);
+    assert_int_equal(refund->reconcile_timeout_ms, 3000);
     assert_string_equal(refund->command[1], "--fast");
     assert_string_equal(refund->command[2], "x");
     assert_null(refund->command[3]);
@@ -162,6 +168,8 @@ static void tools(void **state)
     assert_string_equal(now->parameters, "{\"properties\":{},\"type\":\"object\"}");
     assert_string_equal(say->description, "Says it again.");
     assert_int_equal(say->retry.attempts, 1);
+    assert_false(list->is_once);
+    assert_null(list->reconcile);
     assert_string_equal(list->command[0], "ls");
     assert_null(list->command[1]);
     assert_string_equal(list->parameters, "{\"properties\":{},\"type\":\"object\"}");

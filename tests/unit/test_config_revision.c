@@ -88,6 +88,7 @@ static void what_sessions_keep_changes_it(void **state)
         { "A tool.", "The tool." },
         { "A tool.,", "A tool., parameters: { type: object, required: [x] }," },
         { "A tool.,", "A tool., retry: { attempts: 1 }," },
+        { "A tool.,", "A tool., effects: once," },
         { "now: { builtin: now }", "now: { builtin: echo }" },
         { "now: { builtin: now }", "now: { builtin: now, description: The time. }" },
         { "now: { builtin: now }", "now: { description: A builtin., exec: { command: ls } }" },
