@@ -106,6 +106,10 @@ static void put_texts(struct buf *buf, const struct step *step)
         json_put_null(buf);
     put_text(buf, "output", step->output);
     put_error(buf, step->code, step->message);
+    if (step->settled_by.ptr)
+        put_text(buf, "settled_by", step->settled_by);
+    if (step->note.ptr)
+        put_text(buf, "note", step->note);
     if (step->is_shortened) {
         json_key(buf, "shortened");
         json_put_bool(buf, 1);

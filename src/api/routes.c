@@ -22,6 +22,7 @@ static const struct route routes[] = {
     { "POST", "/v1/sessions/{id}/pause", sessions_pause, no_query },
     { "POST", "/v1/sessions/{id}/resume", sessions_resume, no_query },
     { "POST", "/v1/sessions/{id}/retry", sessions_retry, no_query },
+    { "POST", "/v1/sessions/{id}/calls/{n}/settle", sessions_settle, no_query },
     { "GET", "/v1/agents", agents_list, no_query },
     { "GET", "/v1/version", version_get, no_query },
     { "GET", "/livez", livez_get, no_query },
@@ -45,9 +46,10 @@ static int ends_with_slash(struct slice text)
     return text.len > 0 && text.ptr[text.len - 1] == '/';
 }
 
-static int matches(struct slice pattern, struct slice path, struct slice *ret_id)
+static int matches(struct slice pattern, struct slice path, struct route_match *ret_match)
 {
     struct slice id = { NULL, 0 };
+    struct slice number = { NULL, 0 };
 
     if (ends_with_slash(path))
         return 0;
@@ -55,17 +57,18 @@ static int matches(struct slice pattern, struct slice path, struct slice *ret_id
         struct slice wanted = next_segment(&pattern);
         struct slice found = next_segment(&path);
 
-        if (slice_is(wanted, "{id}")) {
+        if (wanted.len > 0 && wanted.ptr[0] == '{') {
             if (found.len == 0)
                 return 0;
-            id = found;
+            *(slice_is(wanted, "{id}") ? &id : &number) = found;
         } else if (!slice_equal(wanted, found)) {
             return 0;
         }
     }
     if (pattern.len > 0 || path.len > 0)
         return 0;
-    *ret_id = id;
+    ret_match->id = id;
+    ret_match->number = number;
     return 1;
 }
 
@@ -83,7 +86,7 @@ enum route_verdict route_find(struct slice method, struct slice path, struct rou
     enum route_verdict verdict = ROUTE_NO_PATH;
 
     for (size_t i = 0; i < ARRAY_LEN(routes) && verdict != ROUTE_FOUND; i++) {
-        if (!matches(slice_of(routes[i].pattern), path, &match.id))
+        if (!matches(slice_of(routes[i].pattern), path, &match))
             continue;
         allow(&match, routes[i].method);
         match.route = &routes[i];

@@ -29,7 +29,8 @@ enum { ROUTE_ALLOW_MAX = 64 };
 
 struct route_match {
     const struct route *route;
-    struct slice id; /* what stood for {id}; borrowed from path */
+    struct slice id;     /* what stood for {id}; borrowed from path */
+    struct slice number; /* what stood for {n} */
     char allow[ROUTE_ALLOW_MAX];
 };
 

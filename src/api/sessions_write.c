@@ -18,8 +18,13 @@ enum {
     METADATA_NAME_MAX = 64,
     METADATA_VALUE_MAX = 1024,
     LOCATION_MAX = 96,
-    ROUTE_MAX = 128
+    ROUTE_MAX = 128,
+    SETTLE_OUTPUT_MAX = 1024 * 1024,
+    SETTLE_NOTE_MAX = 64 * 1024
 };
+
+/* As the engine says it. */
+#define CALL_NOT_FOUND "call_not_found"
 
 #define BUDGET_USD_MAX    1e9
 #define BUDGET_TOKENS_MAX ((int64_t)1 << 50)
@@ -94,6 +99,9 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
     case ERR_NOT_FOUND:
         if (request->kind == ENGINE_CREATE)
             ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", text);
+        else if (request->kind == ENGINE_SETTLE &&
+                 slice_is(slice_of(code_or(request, "")), CALL_NOT_FOUND))
+            ask_reply_problem(ask, 404, CALL_NOT_FOUND, "%s", text);
         else
             ask_no_session(ask);
         return;
@@ -161,7 +169,7 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
 
     struct slice method = http_request_method(ask->request);
     struct slice path =
-        http_request_path(ask->request); /* a route's: no longer than one and an id */
+        http_request_path(ask->request); /* a route's: no longer than one, an id and a number */
 
     if (!key.ptr)
         return 0;
@@ -323,6 +331,48 @@ static int read_reason(struct ask *ask, struct change *change, struct refusal *r
     return read_budget(json_get(change->body, "budget"), &change->request.budget, ret_refusal);
 }
 
+/* The call's number; 0: it is none that any call could have. */
+static uint32_t call_number(struct slice text)
+{
+    uint64_t number = 0;
+
+    if (text.len == 0 || text.len > 10 || text.ptr[0] == '0')
+        return 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < '0' || text.ptr[i] > '9')
+            return 0;
+        number = number * 10 + (uint64_t)(text.ptr[i] - '0');
+    }
+    return number > UINT32_MAX ? 0 : (uint32_t)number;
+}
+
+static int read_settle(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    struct slice outcome = json_str(json_get(change->body, "outcome"));
+    char text[QUOTED_TEXT_MAX];
+
+    request->call = call_number(ask->match.number);
+    request->text = json_str(json_get(change->body, "output"));
+    request->note = json_str(json_get(change->body, "note"));
+    if (slice_is(outcome, reconcile_outcome_name(OUTCOME_HAPPENED)))
+        request->outcome = OUTCOME_HAPPENED;
+    else if (slice_is(outcome, reconcile_outcome_name(OUTCOME_NOT_HAPPENED)))
+        request->outcome = OUTCOME_NOT_HAPPENED;
+    else
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'outcome' must be 'happened' or 'not_happened', not '%s'.",
+                      quoted_text(text, outcome));
+    if (request->outcome != OUTCOME_HAPPENED && request->text.len > 0)
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'output' is what the tool said; a call that did not happen has none.");
+    if (request->text.len > SETTLE_OUTPUT_MAX || request->note.len > SETTLE_NOTE_MAX)
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'output' must have at most %d bytes, and 'note' at most %d.",
+                      SETTLE_OUTPUT_MAX, SETTLE_NOTE_MAX);
+    return 0;
+}
+
 typedef int read_fn(struct ask *ask, struct change *change, struct refusal *ret_refusal);
 
 static int read_change(struct ask *ask, struct change *change, const struct body_rules *rules,
@@ -422,4 +472,16 @@ void sessions_retry(struct ask *ask)
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 1 };
 
     change_session(ask, ENGINE_RETRY, &rules, read_reason);
+}
+
+void sessions_settle(struct ask *ask)
+{
+    static const struct field fields[] = {
+        { "outcome", JSON_KIND_STRING, 1 },
+        { "output", JSON_KIND_STRING, 0 },
+        { "note", JSON_KIND_STRING, 0 },
+    };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
+
+    change_session(ask, ENGINE_SETTLE, &rules, read_settle);
 }

@@ -440,6 +440,10 @@ static void on_in_doubt(struct steps *steps, int64_t at_ms, const struct json *b
     if (!step)
         return;
     fail_try(steps, step, TRY_IN_DOUBT, at_ms, body);
+    struct step_try *try = last_try(step);
+
+    if (try && !try->code.ptr)
+        try->code = keep_text(steps, step, body, "cause");
     step->status = STEP_WAITING;
 }
 
@@ -450,6 +454,10 @@ static void on_reconciled(struct steps *steps, int64_t at_ms, const struct json 
 
     if (!step)
         return;
+    if (!slice_is(outcome, reconcile_outcome_name(OUTCOME_UNKNOWN))) {
+        step->settled_by = keep_text(steps, step, body, "by");
+        step->note = keep_text(steps, step, body, "note");
+    }
     if (slice_is(outcome, reconcile_outcome_name(OUTCOME_HAPPENED))) {
         step->output = keep_text(steps, step, body, "output");
         end_step(step, STEP_COMPLETED, at_ms);

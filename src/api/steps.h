@@ -83,7 +83,8 @@ struct step {
     struct spend spend;
     uint32_t first_call, calls_n; /* a model's answer asked for these */
     int is_once;
-    int is_orphan; /* its turn has ended, and what became of it is not known yet */
+    struct slice settled_by, note; /* of a call that was in doubt: who said what became of it */
+    int is_orphan;                 /* its turn has ended, and what became of it is not known yet */
     struct step_try *tries;
     size_t tries_n;
 };

@@ -1,5 +1,6 @@
 /*
- * talk.c - `pawl send`, `cancel`, `pause`, `resume` and `retry`: what one says to a session.
+ * talk.c - `pawl send`, `cancel`, `pause`, `resume`, `retry` and `settle`: what one says to a
+ * session.
  *
  * Each is one POST with an Idempotency-Key, so an answer that is lost with its server is asked for
  * again until there is one, and what was asked for is done once.
@@ -63,8 +64,16 @@ static int put_budget(struct buf *body, const struct args *args)
 static int put_body(struct buf *body, const struct args *args)
 {
     json_begin(body, '{');
-    int status = put_text(body, "content", args->words[1]);
+    int status = EXIT_GOOD;
 
+    if (args->words_n == 2)
+        status = put_text(body, "content", args->words[1]);
+    if (args->words_n == 3)
+        status = put_text(body, "outcome", args->words[2]);
+    if (status == EXIT_GOOD)
+        status = put_text(body, "output", args_value(args, "output", NULL));
+    if (status == EXIT_GOOD)
+        status = put_text(body, "note", args_value(args, "note", NULL));
     if (status == EXIT_GOOD)
         status = put_text(body, "reason", args_value(args, "reason", NULL));
     if (status == EXIT_GOOD)
@@ -189,6 +198,25 @@ static int run_retry(const struct args *args)
     return say(args, "retry");
 }
 
+/* What else could stand in the place of a number would name another route. */
+static int run_settle(const struct args *args)
+{
+    CLEANUP(buf_release) struct buf route = { .max = 64 };
+    const char *call = args->words[1];
+    size_t len = strlen(call);
+
+    if (len == 0 || len > 10 || strspn(call, "0123456789") != len)
+        return command_fail(EXIT_USAGE, "the call is a number, as 'pawl show' has it, not '%.64s'",
+                            call);
+    buf_putf(&route, "calls/%s/settle", call);
+    return say(args, buf_cstr(&route));
+}
+
+static const struct option settle_options[] = {
+    { "output", "TEXT", "what the tool said, or would have said: the model gets it", 0, 0 },
+    { "note", "TEXT", "how that is known; it stands in the session's journal", 0, 0 },
+    TALK_OPTIONS,
+};
 static const struct option send_options[] = { TALK_OPTIONS };
 static const struct option reason_options[] = { OPTION_REASON, TALK_OPTIONS };
 static const struct option retry_options[] = {
@@ -253,4 +281,18 @@ const struct command command_retry = {
     .words_min = 1,
     .words_max = 1,
     .run = run_retry,
+};
+
+const struct command command_settle = {
+    .name = "settle",
+    .words = "ID CALL happened|not_happened",
+    .summary = "Says what became of a call that is in doubt",
+    .help = "A tool with 'effects: once' that was lost while it ran is not run again before it is\n"
+            "known that it did nothing. Where its 'reconcile' command cannot tell, a person does:\n"
+            "'pawl show ID' names the call, its tool and its arguments. What did not happen is\n"
+            "sent again.\n\n" SERVER_HELP,
+    .options = settle_options,
+    .words_min = 3,
+    .words_max = 3,
+    .run = run_settle,
 };

@@ -329,8 +329,14 @@ static void put_result(struct buf *buf, const struct timeline *timeline, const s
                                                      : SLICE_LIT("the server was killed"));
         break;
     case TRY_IN_DOUBT:
-        put_second_line(buf, style, STYLE_YELLOW,
-                        "in doubt: ", SLICE_LIT("it is not known whether this happened"));
+        if (step->status == STEP_COMPLETED)
+            put_second_line(buf, style, STYLE_GREEN, "it happened, says: ", step->settled_by);
+        else if (step->settled_by.ptr)
+            put_second_line(buf, style, STYLE_YELLOW,
+                            "it did not happen, says: ", step->settled_by);
+        else
+            put_second_line(buf, style, STYLE_YELLOW,
+                            "in doubt: ", SLICE_LIT("it is not known whether this happened"));
         break;
     case TRY_CANCELLED:
         put_second_line(buf, style, STYLE_YELLOW, "", SLICE_LIT("given up: its turn ended"));
