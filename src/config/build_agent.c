@@ -69,6 +69,20 @@ static void agent_limits(struct build *build, struct config_agent *agent, struct
                      yaml_path(usd).text, agent->model->name);
 }
 
+/* A script finds its place by counting the answers that it is shown. */
+static void agent_window(struct build *build, struct config_agent *agent, struct fields window)
+{
+    if (!window.map || window.map->is_bad)
+        return;
+    if (agent->model && agent->model->account &&
+        agent->model->account->provider == PROVIDER_SCRIPTED)
+        report_error(build->report, window.map->at,
+                     "%s: a scripted model counts the answers that it is sent, so it needs all of "
+                     "them; remove this",
+                     yaml_path(window.map).text);
+    agent->window_messages = (uint32_t)fields_number(window, "messages");
+}
+
 static void agent_instructions(struct build *build, struct config_agent *agent,
                                const struct yaml_node *node)
 {
@@ -96,6 +110,7 @@ static void build_agent(struct build *build, struct config_agent *agent, struct 
     agent_instructions(build, agent, fields_node(fields, "instructions"));
     agent_tools(build, agent, fields_node(fields, "tools"));
     agent_limits(build, agent, fields_inner(fields, "limits"));
+    agent_window(build, agent, fields_inner(fields, "window"));
 }
 
 /* Only of what is whole: after an error there is nothing that a session could be started with. */

@@ -77,6 +77,7 @@ struct config_agent {
     const struct config_tool *const *tools; /* in the order of the file */
     size_t tools_n;
     struct session_limits limits;
+    uint32_t window_messages; /* of the history, in a request; 0: all */
     /*
      * The revision: canonical JSON of what a session keeps when the file changes, and its name,
      * the SHA-256 of that text in hex (see docs/configuration.md for its members).

@@ -382,8 +382,13 @@ static const struct key keys[] = {
       .inner = SECTION_AGENT_LIMITS,
       .fallback_text = "the defaults",
       .about = "Where its sessions end." },
+    { .section = SECTION_AGENT,
+      .name = "window",
+      .type = VALUE_MAP,
+      .inner = SECTION_WINDOW,
+      .fallback_text = "all of it is sent",
+      .about = "How much of its history the model is sent. Not with a `scripted` model." },
     { .section = SECTION_AGENT, .name = "fallback", LATER, .about = "Models for bad days." },
-    { .section = SECTION_AGENT, .name = "window", LATER, .about = "How much history is sent." },
 
     { .section = SECTION_AGENT_LIMITS,
       .name = "steps",
@@ -413,6 +418,15 @@ static const struct key keys[] = {
       .max = "1000000000",
       .fallback_text = "no limit",
       .about = "Money of a session. The model needs a `price`." },
+
+    { .section = SECTION_WINDOW,
+      .name = "messages",
+      .type = VALUE_COUNT,
+      .min = "1",
+      .max = "1000000",
+      .is_required = 1,
+      .about = "At most so many, the last ones; a message is a person's, an answer or a tool's "
+               "result. More only where they belong together, see below." },
 
     { .section = SECTION_LIMITS,
       .name = "request",
@@ -491,6 +505,7 @@ const char *section_title(enum section section)
     case SECTION_RECONCILE: return "tools.NAME.reconcile";
     case SECTION_AGENT: return "agents.NAME";
     case SECTION_AGENT_LIMITS: return "agents.NAME.limits";
+    case SECTION_WINDOW: return "agents.NAME.window";
     case SECTION_LIMITS: return "limits";
     case SECTION_COUNT: break;
     }

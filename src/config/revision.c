@@ -54,6 +54,17 @@ static void put_limits(struct buf *buf, const struct session_limits *limits)
     json_end(buf, '}');
 }
 
+/* Only where there is one: an agent without keeps the revision that it had in former versions. */
+static void put_window(struct buf *buf, uint32_t messages)
+{
+    if (messages == 0)
+        return;
+    json_key(buf, "window");
+    json_begin(buf, '{');
+    put_int(buf, "messages", messages);
+    json_end(buf, '}');
+}
+
 static void put_model(struct buf *buf, const struct config_model *model)
 {
     put_text(buf, "account", model->account->name);
@@ -96,6 +107,7 @@ void revision_make(const struct config_agent *agent, struct buf *ret_text,
     put_model(&unsorted, agent->model);
     put_text(&unsorted, "instructions", agent->instructions);
     put_limits(&unsorted, &agent->limits);
+    put_window(&unsorted, agent->window_messages);
     json_key(&unsorted, "tools");
     json_begin(&unsorted, '[');
     for (size_t i = 0; i < agent->tools_n; i++)

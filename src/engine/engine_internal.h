@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "core/event_json.h"
 #include "engine/engine.h"
+#include "engine/history.h"
 #include "engine/revision.h"
 
 struct live;
@@ -86,14 +87,13 @@ struct live {
     struct revision *revision;
     char *context; /* JSON object, or NULL */
     struct call_info *calls;
-    struct buf messages; /* wires up to the last model_started, joined by commas */
-    struct buf unread;   /* wires of messages since then */
-    int has_history;     /* `messages` and `unread` are the journal's */
-    struct load *load;   /* under way */
-    int is_loading;      /* row, revision or history are on their way */
-    int needs_row;       /* the store's row is to be read (again) before anything else */
-    int is_recovering;   /* an input is there that takes up what its dead owner left in flight */
-    int is_gone;         /* it is not in the store: inputs are answered with load_err */
+    struct history history;
+    int has_history;   /* `history` is the journal's */
+    struct load *load; /* under way */
+    int is_loading;    /* row, revision or history are on their way */
+    int needs_row;     /* the store's row is to be read (again) before anything else */
+    int is_recovering; /* an input is there that takes up what its dead owner left in flight */
+    int is_gone;       /* it is not in the store: inputs are answered with load_err */
     struct err load_err;
     struct tick *tick;    /* on its way to the store, or being built */
     struct input *inputs; /* first in */
@@ -116,7 +116,6 @@ void live_input_first(struct live *live, struct input *input);     /* before all
 void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
 void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
-enum { HISTORY_BYTES_MAX = 256 * 1024 * 1024 };
 struct call_info *live_call(const struct live *live, uint32_t number);
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
                    struct slice arguments, struct slice refusal);
@@ -125,9 +124,7 @@ void live_drop_calls(struct live *live); /* of calls that are no longer open */
 /* load.c: row, revision, history. Each ends in live_pump(). */
 void load_row(struct live *live);
 void load_history(struct live *live);
-/* Puts one event's wire where the next request will have it. */
-void history_add(struct live *live, enum event_kind kind, struct slice wire);
-void history_forget(struct live *live);
+void live_forget_history(struct live *live); /* it is read again before the model is asked */
 
 /* ---- tick.c: events gathered, committed together, carried out ---- */
 

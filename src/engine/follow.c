@@ -156,6 +156,7 @@ static int follow_started(struct tick *tick, const struct config_model *model)
         { 0 },
     };
 
+    history_cut(&live->history, &tick->state);
     event.model_started.reserved = model_reservation(live, model);
     event.model_started.deadline_ms = tick->now_ms + live->revision->timeout_ms;
     if (!session_can_reserve(&tick->state, event.model_started.reserved)) {

@@ -16,8 +16,7 @@ static struct live *live_make(struct engine *engine, struct slice id)
     live->engine = engine;
     memcpy(live->id.text, id.ptr, id.len);
     live->inputs_last = &live->inputs;
-    live->messages.max = HISTORY_BYTES_MAX;
-    live->unread.max = HISTORY_BYTES_MAX;
+    history_reset(&live->history, 0);
     (void)map_put(engine->lives, id, live);
     return live;
 }
@@ -187,8 +186,7 @@ void live_free(struct live *live)
     if (live->has_permit)
         permits_changed(engine); /* it never used its hint: the next one may */
     revision_unref(live->revision);
-    buf_release(&live->messages);
-    buf_release(&live->unread);
+    history_release(&live->history);
     free(live->tenant);
     free(live->agent);
     free(live->parent);

@@ -18,6 +18,8 @@ struct load {
     char hash[SHA256_TEXT_MAX];          /* of the revision */
     uint32_t sources[SESSION_CALLS_MAX]; /* events still to be read for their calls */
     unsigned sources_n;
+    uint32_t span; /* of the history: so many events from the end */
+    int is_begun;  /* its model_started was seen, or it begins with the journal */
 };
 
 static void replace(char **text, struct slice with)
@@ -260,56 +262,94 @@ void load_row(struct live *live)
     live->is_loading = 1;
     live->load = load;
     load->live = live;
-    history_forget(live); /* it belongs to the state that is read anew */
+    live_forget_history(live); /* it belongs to the state that is read anew */
     load->op = (struct store_op){ .load = { .id = id_slice(&live->id), .with_texts = 1 } };
     submit(load, STORE_LOAD, on_row);
 }
 
 /* ---- the history ---- */
 
-/*
- * A request holds everything before its model_started: the assistant's message, the results of all
- * its tool calls, and only then what people said meanwhile, because providers refuse anything
- * between a call and its result.
- */
-static void join(struct buf *to, struct slice wire)
+void live_forget_history(struct live *live)
 {
-    if (wire.len == 0)
-        return;
-    if (to->len > 0)
-        buf_puts(to, ",");
-    buf_put(to, wire);
-}
-
-void history_add(struct live *live, enum event_kind kind, struct slice wire)
-{
-    if (kind == EV_MODEL_STARTED) {
-        join(&live->messages, buf_slice(&live->unread));
-        buf_clear(&live->unread);
-        return;
-    }
-    join(kind == EV_CREATED || kind == EV_MESSAGE ? &live->unread : &live->messages, wire);
-}
-
-void history_forget(struct live *live)
-{
-    buf_release(&live->messages);
-    buf_release(&live->unread);
-    live->messages.max = HISTORY_BYTES_MAX;
-    live->unread.max = HISTORY_BYTES_MAX;
+    history_reset(&live->history, live->revision ? live->revision->window_messages : 0);
     live->has_history = 0;
 }
 
 static void on_history(struct store_op *op, void *arg);
 
-static void load_history_page(struct load *load, uint32_t after)
+static void load_history_page(struct load *load, uint32_t after, uint32_t until)
 {
     load->op = (struct store_op){ .events = { .session = load->live->row.key,
                                               .after = after,
-                                              .until = load->live->state.seq,
+                                              .until = until,
                                               .limit = STORE_PAGE_MAX,
                                               .what = STORE_EVENTS_WIRES } };
     submit(load, STORE_EVENTS, on_history);
+}
+
+/*
+ * With a window only the journal's end is read, so that a long session costs what a short one
+ * costs: the last `span` events, and if these are too few, four times as many. The end begins at a
+ * model_started: all that was before it stands before all that comes after it.
+ */
+static void load_history_span(struct load *load, uint32_t span)
+{
+    uint32_t seq = load->live->state.seq;
+
+    live_forget_history(load->live);
+    load->span = span;
+    load->is_begun = span >= seq;
+    load_history_page(load, load->is_begun ? 0 : seq - span, seq);
+}
+
+static void load_history_end(struct load *load)
+{
+    load->live->has_history = 1;
+    load_end(load);
+}
+
+static void on_input(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct live *live = load->live;
+    struct err err = op->err;
+
+    if (err.code == ERR_NONE && op->events.events_n != 1)
+        (void)err_set(&err, ERR_CORRUPT, "session %s has no event %u", live->id.text,
+                      op->events.until);
+    if (err.code != ERR_NONE) {
+        load_failed(load, &err);
+        return;
+    }
+    history_add_input(&live->history, op->events.until, op->events.events[0].wire);
+    load_history_end(load);
+}
+
+/* All events of the span are there: is all there that a request may hold? */
+static void load_history_check(struct load *load)
+{
+    struct live *live = load->live;
+    uint32_t turn_seq = live->state.turn_seq;
+    int needs_input = 0;
+
+    if (live->history.window == 0 || load->span >= live->state.seq) {
+        load_history_end(load);
+        return;
+    }
+    if (!history_has_window(&live->history, &live->state, &needs_input)) {
+        load_history_span(load, load->span > UINT32_MAX / 4 ? UINT32_MAX : load->span * 4);
+        return;
+    }
+    if (!needs_input) {
+        load_history_end(load);
+        return;
+    }
+    load->op = (struct store_op){ .events = { .session = live->row.key,
+                                              .after = turn_seq - 1,
+                                              .until = turn_seq,
+                                              .limit = 1,
+                                              .what = STORE_EVENTS_WIRES } };
+    submit(load, STORE_EVENTS, on_input);
 }
 
 static void on_history(struct store_op *op, void *arg)
@@ -327,25 +367,28 @@ static void on_history(struct store_op *op, void *arg)
     for (size_t i = 0; i < op->events.events_n; i++) {
         const struct store_event *event = &op->events.events[i];
 
-        history_add(live, event->kind, event->wire);
+        if (event->kind == EV_MODEL_STARTED)
+            load->is_begun = 1;
+        if (load->is_begun)
+            history_add(&live->history, event->kind, event->seq, event->wire);
         last = event->seq;
     }
     if (op->events.has_more && op->events.events_n > 0) { /* a page has a size, too */
-        load_history_page(load, last);
+        load_history_page(load, last, live->state.seq);
         return;
     }
-    live->has_history = 1;
-    load_end(load);
+    load_history_check(load);
 }
 
 void load_history(struct live *live)
 {
     struct load *load = xcalloc(1, sizeof(*load));
+    uint32_t window = live->revision->window_messages;
 
     ASSERT(!live->is_loading);
     live->is_loading = 1;
     live->load = load;
-    history_forget(live);
     load->live = live;
-    load_history_page(load, 0);
+    /* A message is mostly one or two events: the answers have their model_started. */
+    load_history_span(load, window == 0 ? UINT32_MAX : window * 2 + 16);
 }

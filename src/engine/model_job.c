@@ -38,8 +38,7 @@ struct spend model_reservation(const struct live *live, const struct config_mode
     if (tick && tick->context.ptr) /* a new one comes in the tick that asks */
         context_len = tick->context.len;
     uint64_t bytes = live->revision->instructions.len + live->revision->tools_wire.len +
-                     live->messages.len + live->unread.len + context_len;
-
+                     live->history.read.text.len + context_len;
     return price_reservation(&model->price, bytes, live->revision->max_output_tokens);
 }
 
@@ -113,7 +112,7 @@ static void set_request(struct model_job *job, const struct config_model *model)
         .model = revision->model,
         .instructions = buf_slice(&job->instructions),
         .tools = buf_slice(&revision->tools_wire),
-        .messages = buf_slice(&live->messages),
+        .messages = buf_slice(&live->history.read.text),
         .max_output_tokens = revision->max_output_tokens,
         .timeout_ms = revision->timeout_ms,
         .idle_timeout_ms = model->idle_timeout_ms,

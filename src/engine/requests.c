@@ -202,6 +202,7 @@ static void create(struct engine *engine, struct asked *asked)
     struct live *live = live_new(engine, &id);
 
     live->revision = TAKE(asked->revision);
+    history_reset(&live->history, live->revision->window_messages);
     live->tenant = slice_dup(request->idempotency.tenant);
     live->agent = slice_dup(request->agent);
     live->parent = slice_dup((struct slice){ 0 });

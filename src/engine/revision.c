@@ -90,6 +90,8 @@ static enum err_code read_all(struct revision *revision, const struct model_form
     revision->retry = read_retry(model);
     revision->instructions = json_str(json_get(root, "instructions"));
     revision->limits = read_limits(json_get(root, "limits"));
+    revision->window_messages =
+        (uint32_t)json_int(json_get(json_get(root, "window"), "messages"), 0);
     if (!revision->model_name.ptr || revision->max_output_tokens <= 0 || revision->timeout_ms <= 0)
         return err_set(err, ERR_CORRUPT, "it names no model, or no limits of its answers");
     return read_tools(revision, format_of(root, formats), err);

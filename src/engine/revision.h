@@ -32,6 +32,7 @@ struct revision {
     struct slice model;      /* the provider's name of it */
     int64_t max_output_tokens;
     int64_t timeout_ms;
+    uint32_t window_messages; /* of the history, in a request; 0: all */
     struct retry_policy retry;
     struct slice instructions;
     struct session_limits limits;

@@ -176,7 +176,7 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
                               .wire = add->wire.ptr ? arena_slice(tick->arena, add->wire)
                                                     : (struct slice){ 0 } };
     if (tick->live->has_history)
-        history_add(tick->live, add->event->kind, add->wire);
+        history_add(&tick->live->history, add->event->kind, add->event->seq, add->wire);
     return VERDICT_MOVED;
 }
 
@@ -392,12 +392,8 @@ static void dropped(struct tick *tick)
     live->tick = NULL;
     tick_free(tick);
     live_drop_calls(live);
-    if (live->row.version > 0) {
-        history_forget(live);
-    } else {
-        buf_clear(&live->messages); /* not created yet: its history is empty */
-        buf_clear(&live->unread);
-    }
+    live_forget_history(live);
+    live->has_history = live->row.version == 0; /* not created yet: an empty one */
     live_pump(live);
 }
 

@@ -3,20 +3,24 @@
  *
  * After an answer with calls come its results, one for each, before anything else. Every message
  * that was recorded before the call stands there once, in order; so does every answer, behind what
- * it had seen and before what it had not.
+ * it had seen and before what it had not. With a window only the last of them are there, and the
+ * turn's input; no more could have been.
  */
 #include <stdio.h>
 
 #include "core/price.h"
 #include "sim/book.h"
 
+enum { HISTORY_ITEMS = 4096 };
+
 struct reading {
     struct book *book;
     const struct book_session *session;
     const struct json *list;
-    size_t at;   /* the next message */
-    size_t item; /* what must stand there, of session->items in order of history */
-    unsigned char is_read[4096];
+    size_t at;                                    /* the next message */
+    const struct book_item *order[HISTORY_ITEMS]; /* all that a request without window has */
+    size_t order_n;
+    unsigned char is_put[HISTORY_ITEMS]; /* of session->items */
 };
 
 static __attribute__((noreturn)) void wrong(const struct reading *r, const char *what,
@@ -68,38 +72,106 @@ static int is_before(const struct book_item *user, const struct book_item *answe
     return user->seq < answer->started_seq;
 }
 
-/* Users' messages are read up to the first that `answer` had not seen; all, if it is NULL. */
-static void read_users(struct reading *r, const struct book_item *answer, uint32_t until_seq)
+/* Users' messages are put up to the first that `answer` had not seen; all, if it is NULL. */
+static void put_users(struct reading *r, const struct book_item *answer, uint32_t until_seq)
 {
     const struct book_session *session = r->session;
 
     for (size_t i = 0; i < session->items_n; i++) {
         const struct book_item *item = &session->items[i];
 
-        if (item->is_answer || r->is_read[i] || item->seq >= until_seq)
+        if (item->is_answer || r->is_put[i] || item->seq >= until_seq)
             continue;
         if (answer && !is_before(item, answer))
             continue;
-        (void)next(r, "user", item->token);
-        r->is_read[i] = 1;
+        r->order[r->order_n++] = item;
+        r->is_put[i] = 1;
     }
 }
 
-static void read_history(struct reading *r)
+static void put_in_order(struct reading *r)
 {
     const struct book_session *session = r->session;
 
-    ASSERT(session->items_n <= sizeof(r->is_read));
+    ASSERT(session->items_n <= HISTORY_ITEMS);
     for (size_t i = 0; i < session->items_n; i++) {
         const struct book_item *item = &session->items[i];
 
         if (!item->is_answer)
             continue;
-        read_users(r, item, session->model.started_seq);
-        (void)next(r, "assistant", item->token);
-        read_results(r, item);
+        put_users(r, item, session->model.started_seq);
+        r->order[r->order_n++] = item;
     }
-    read_users(r, NULL, session->model.started_seq);
+    put_users(r, NULL, session->model.started_seq);
+}
+
+/* What began this turn, and what the model has not answered: always sent. */
+static int must_be_sent(const struct reading *r, size_t i)
+{
+    size_t answer = r->order_n;
+    size_t input = 0;
+
+    for (size_t k = 0; k < r->order_n; k++) {
+        if (r->order[k]->is_answer)
+            answer = k;
+        if (r->order[k]->seq == r->session->turn_seq)
+            input = k;
+    }
+    return i == input || answer == r->order_n || i > answer || (i == answer && answer > input);
+}
+
+/* Could a request begin with item `from`, but for the turn's input? */
+static int may_begin(const struct reading *r, size_t from)
+{
+    size_t messages = 0;
+    int has_input = 0;
+
+    for (size_t i = 0; i < r->order_n; i++) {
+        const struct book_item *item = r->order[i];
+        int is_input = item->seq == r->session->turn_seq;
+
+        if (i < from && !is_input) {
+            if (must_be_sent(r, i))
+                return 0;
+            continue;
+        }
+        has_input |= is_input && i < from;
+        messages += 1 + (item->is_answer ? item->results_n : 0);
+    }
+    if (r->order[from]->is_answer && !has_input)
+        return 0;
+    return messages <= r->session->agent->window_messages;
+}
+
+static size_t window_from(const struct reading *r)
+{
+    size_t from = 0;
+
+    if (r->session->agent->window_messages == 0)
+        return 0;
+    while (from < r->order_n && !may_begin(r, from))
+        from++;
+    if (from < r->order_n)
+        return from;
+    for (from = r->order_n; from > 0 && must_be_sent(r, from - 1);)
+        from--;
+    return from;
+}
+
+static void read_history(struct reading *r)
+{
+    put_in_order(r);
+    size_t from = window_from(r);
+
+    for (size_t i = 0; i < r->order_n; i++) {
+        const struct book_item *item = r->order[i];
+
+        if (i < from && item->seq != r->session->turn_seq)
+            continue;
+        (void)next(r, item->is_answer ? "assistant" : "user", item->token);
+        if (item->is_answer)
+            read_results(r, item);
+    }
     if (r->at != json_count(r->list))
         wrong(r, "it should be the end", "");
 }

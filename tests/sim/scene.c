@@ -72,6 +72,12 @@ static struct session_limits draw_limits(struct world *world)
     };
 }
 
+/* Small, so that most requests of a session are cut. */
+static uint32_t draw_window(struct world *world)
+{
+    return below(world, 2) ? 1 + below(world, below(world, 2) ? 6 : 40) : 0;
+}
+
 static void draw_agent(struct world *world, size_t i, size_t models_n, size_t tools_n)
 {
     struct scene *scene = &world->scene;
@@ -81,7 +87,8 @@ static void draw_agent(struct world *world, size_t i, size_t models_n, size_t to
                                     .model = &scene->models[below(world, (uint32_t)models_n)],
                                     .instructions = "Help {{context.who}}.",
                                     .tools = scene->agent_tools[i],
-                                    .limits = draw_limits(world) };
+                                    .limits = draw_limits(world),
+                                    .window_messages = draw_window(world) };
     for (size_t k = 0; k < tools_n; k++) {
         if (below(world, 4) || k == 0)
             scene->agent_tools[i][agent->tools_n++] = &scene->tools[k];

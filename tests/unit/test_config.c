@@ -55,6 +55,7 @@ static const char full[] =
     "      You help. Today's customer is {{context.customer}}; it costs $5.\n"
     "    tools: [refund, now, list]\n"
     "    limits: { steps: 40, tokens: 200000, usd: 0.50, wall: 1h }\n"
+    "    window: { messages: 200 }\n"
     "  other: { model: own, instructions: x, tools: [say] }\n"
     "  player: { model: play, instructions: x }\n"
     "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_runs: 3, model_calls: "
@@ -196,6 +197,7 @@ static void agents(void **state)
     assert_int_equal(support->limits.tokens, 200000);
     assert_int_equal(support->limits.nanousd, 500000000);
     assert_int_equal(support->limits.crashes, 2);
+    assert_int_equal(support->window_messages, 200);
     assert_int_equal(player->tools_n, 0);
     assert_int_equal(player->limits.tokens, 0);
     assert_int_equal(player->limits.nanousd, 0);

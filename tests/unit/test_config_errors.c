@@ -9,6 +9,9 @@
     "  a:\n"                                                                                       \
     "    model: m\n"                                                                               \
     "    instructions: Be kind.\n"
+#define WINDOW                                                                                     \
+    "models:\n  m: { provider: openai, model: x, api_key: k }\n"                                   \
+    "agents: { a: { model: m, instructions: x, window: "
 #define TOOL "tools:\n  t:\n    description: A tool.\n" /* lines 7 to 9 */
 
 struct bad {
@@ -337,6 +340,10 @@ static void agents(void **state)
         { BASE "    tools: [now, now]\ntools: { now: { builtin: now } }\n", "7:18", "twice" },
         { BASE "    tools: ['mcp:files/*']\n", "7:13", "MCP servers come in a later version" },
         { BASE "    limits: { usd: 1 }\n", "7:20", "models.m has no 'price'" },
+        { BASE "    window: { messages: 200 }\n", "7:13",
+          "agents.a.window: a scripted model counts the answers that it is sent" },
+        { WINDOW "{ messages: 0 } } }\n", "3:63", "at least 1" },
+        { WINDOW "{} } }\n", "3:43", "'messages'" },
         { BASE "    limits: { usd: 0 }\n", "7:20", "at least 0.000001" },
         { BASE "    limits: { usd: $5 }\n", "7:20", "write digits, as in 0.50" },
         { BASE "    limits: { steps: 0 }\n", "7:22", "at least 1" },
@@ -396,7 +403,6 @@ static void later_keys(void **state)
         { BASE TOOL "    mcp: x\n", "10:5", "'mcp' in tools.t comes" },
         { BASE TOOL "    agent: x\n", "10:5", "'agent' in tools.t comes" },
         { BASE "    fallback: [b]\n", "7:5", "'fallback' in agents.a comes" },
-        { BASE "    window: { messages: 200 }\n", "7:5", "'window' in agents.a comes" },
     };
 
     (void)state;

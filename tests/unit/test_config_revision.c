@@ -96,6 +96,7 @@ static void what_sessions_keep_changes_it(void **state)
         { "tools: [now, t] }", "tools: [now, t], limits: { wall: 1h } }" },
         { "tools: [now, t] }", "tools: [now, t], limits: { tokens: 7 } }" },
         { "tools: [now, t] }", "tools: [now, t], limits: { usd: 7 } }" },
+        { "tools: [now, t] }", "tools: [now, t], window: { messages: 7 } }" },
     };
 
     (void)state;

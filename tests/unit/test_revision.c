@@ -13,7 +13,8 @@ static const char text[] =
     "who is {{ context.age }}.\",\"limits\":{\"steps\":40,\"wall_ms\":1000,\"tokens\":7,"
     "\"nanousd\":9},\"model\":{\"provider\":\"openai\",\"model\":\"gpt-5-mini\","
     "\"max_output_tokens\":4096,\"timeout_ms\":60000,\"retry\":{\"attempts\":3,\"first_ms\":10,"
-    "\"max_ms\":20}},\"tools\":[{\"name\":\"look\",\"description\":\"Looks.\",\"parameters\":"
+    "\"max_ms\":20}},\"window\":{\"messages\":12},\"tools\":[{\"name\":\"look\",\"description\":"
+    "\"Looks.\",\"parameters\":"
     "{\"type\":\"object\"},\"retry\":{\"attempts\":2,\"first_ms\":1,\"max_ms\":2}}]}";
 
 static struct revision *read_it(void)
@@ -41,6 +42,7 @@ static void reads_all_its_members(void **state)
     assert_int_equal(revision->limits.wall_ms, 1000);
     assert_int_equal(revision->limits.tokens, 7);
     assert_int_equal(revision->limits.nanousd, 9);
+    assert_int_equal(revision->window_messages, 12);
     assert_int_equal(revision->tools_n, 1);
     assert_int_equal(revision_tool(revision, SLICE_LIT("look"))->retry.attempts, 2);
     assert_null(revision_tool(revision, SLICE_LIT("loo")));
