@@ -8,7 +8,8 @@
  * 2000 ms. With `-chunks-80-every-25` in its name the answers of a request that has `stream: true`
  * come as 80 chunks, 25 ms from one to the next; the text of each is the machine's monotonic time
  * in microseconds, so that whoever reads them can say how late they are. How many answers a session
- * has had it reads off the request: the assistant's messages.
+ * has had it reads off the request: the id of the last tool result has the number, also where a
+ * window has cut what was before.
  *
  * GET /stats says what it has seen since POST /reset, as JSON. A gap is the time from an answer
  * to the next request of any session but a session's first: with one session at a time, what the
@@ -141,15 +142,18 @@ static void put_delta(struct buf *out, const struct peer *peer)
     int is_call = peer->answers < peer->calls;
     char json[ANSWER_BYTES_MAX];
     char piece[32];
+    char start[64];
 
+    (void)snprintf(start, sizeof(start), "\"id\":\"call_%u\",\"type\":\"function\",",
+                   peer->answers + 1);
     (void)snprintf(piece, sizeof(piece), "%lld ", (long long)now_us());
     if (is_call)
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":"
                        "[{\"index\":0,%s\"function\":{%s\"arguments\":\"%s%s%s\"}}]}}]}",
-                       is_first ? "\"id\":\"call_1\",\"type\":\"function\"," : "",
-                       is_first ? "\"name\":\"echo\"," : "", is_first ? "{\\\"text\\\":\\\"" : "",
-                       piece, peer->sent + 1 == peer->chunks ? "\\\"}" : "");
+                       is_first ? start : "", is_first ? "\"name\":\"echo\"," : "",
+                       is_first ? "{\\\"text\\\":\\\"" : "", piece,
+                       peer->sent + 1 == peer->chunks ? "\\\"}" : "");
     else
         (void)snprintf(json, sizeof(json),
                        "{\"id\":\"chatcmpl-1\",\"choices\":[{\"index\":0,\"delta\":{\"content\":"
@@ -241,17 +245,6 @@ static void reset(struct peer *peer)
 
 /* ---- requests ---- */
 
-static unsigned count(struct slice in, const char *what)
-{
-    const char *end = in.ptr + in.len;
-    unsigned n = 0;
-
-    for (const char *at = in.ptr; (at = memmem(at, (size_t)(end - at), what, strlen(what))) != NULL;
-         at += strlen(what))
-        n++;
-    return n;
-}
-
 static void note_request(const struct peer *peer)
 {
     fake.requests++;
@@ -266,6 +259,19 @@ static unsigned number_after(const char *text, const char *what)
     const char *at = strstr(text, what);
 
     return at ? (unsigned)strtoul(at + strlen(what), NULL, 10) : 0;
+}
+
+/* The number of the answer whose tool call has the last result in the request; 0: none has. */
+static unsigned answers_of(struct slice body)
+{
+    static const char what[] = "\"tool_call_id\":\"call_";
+    const char *end = body.ptr + body.len;
+    const char *last = NULL;
+
+    for (const char *at = body.ptr;
+         (at = memmem(at, (size_t)(end - at), what, sizeof(what) - 1)) != NULL; last = at)
+        at += sizeof(what) - 1;
+    return last ? (unsigned)strtoul(last, NULL, 10) : 0;
 }
 
 /* `body` is a part of a NUL-terminated buf. */
@@ -283,9 +289,9 @@ static void ask(struct peer *peer, struct slice body)
     peer->every_ms = number_after(name, "-every-");
     if (peer->chunks > CHUNKS_MAX)
         peer->chunks = CHUNKS_MAX;
-    if (peer->chunks > 0 && count(body, "\"stream\":true") == 0)
+    if (peer->chunks > 0 && !memmem(body.ptr, body.len, "\"stream\":true", 13))
         peer->chunks = 0;
-    peer->answers = count(body, "\"role\":\"assistant\"");
+    peer->answers = answers_of(body);
     note_request(peer);
     if (wait_ms == 0)
         answer(peer);
