@@ -38,6 +38,7 @@ void history_reset(struct history *history, uint32_t window)
     line_clear(&history->read);
     line_clear(&history->unread);
     history->window = window;
+    history->is_too_large = 0;
 }
 
 void history_release(struct history *history)
@@ -50,6 +51,17 @@ void history_release(struct history *history)
 }
 
 /* ---- adding ---- */
+
+/* Both lines count, as one will be put behind the other. */
+static int has_room(struct history *history, struct slice wire)
+{
+    size_t held = history->read.text.len + history->unread.text.len;
+
+    if (held + wire.len + 2 <= HISTORY_BYTES_MAX)
+        return 1;
+    history->is_too_large = 1;
+    return 0;
+}
 
 /* A wire is JSON objects, parted by commas: its messages are the braces that nothing holds. */
 static uint32_t messages_of(struct slice wire)
@@ -109,7 +121,7 @@ void history_add(struct history *history, enum event_kind kind, uint32_t seq, st
         take_unread(history);
         return;
     }
-    if (wire.len == 0)
+    if (wire.len == 0 || !has_room(history, wire))
         return;
     uint32_t at = join(&line->text, wire);
 
@@ -137,7 +149,7 @@ void history_add_input(struct history *history, uint32_t seq, struct slice wire)
         .len = (uint32_t)wire.len, .seq = seq, .messages = 1, .is_apart = 1
     };
 
-    if (wire.len == 0)
+    if (wire.len == 0 || !has_room(history, wire))
         return;
     buf_put(&text, wire);
     if (line->text.len > 0)

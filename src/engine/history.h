@@ -48,6 +48,7 @@ struct history {
     struct history_line read;   /* up to the last model_started, and answers since */
     struct history_line unread; /* messages of people since then */
     uint32_t window;            /* messages; 0: no window */
+    int is_too_large; /* a wire found no room in HISTORY_BYTES_MAX: there is no whole request */
 };
 
 /* Forgets all; `window` counts from here on. */

@@ -393,12 +393,37 @@ static void a_journal_s_end_that_holds_too_little_is_not_taken(void **state)
     history_release(&end);
 }
 
+/* The next request is refused for it; the process goes on. */
+static void more_than_a_request_may_hold_is_told_and_not_kept(void **state)
+{
+    static char part[HISTORY_BYTES_MAX / 8];
+    const struct slice wire = { part, sizeof(part) };
+    struct history history = { 0 };
+
+    (void)state;
+    memset(part, 'x', sizeof(part));
+    history_reset(&history, 0);
+    for (uint32_t i = 0; i < 7; i++)
+        history_add(&history, i % 2 ? EV_MODEL_ANSWERED : EV_MESSAGE, i + 1, wire);
+    assert_false(history.is_too_large);
+    history_add(&history, EV_MESSAGE, 8, wire);
+    assert_true(history.is_too_large);
+    history_add(&history, EV_MODEL_STARTED, 9, (struct slice){ 0 });
+    assert_true(history.read.text.len <= HISTORY_BYTES_MAX);
+    history_add_input(&history, 10, wire);
+    assert_true(history.read.text.len <= HISTORY_BYTES_MAX);
+    history_reset(&history, 0);
+    assert_false(history.is_too_large);
+    history_release(&history);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_and_results_stay_together_behind_the_input),
         cmocka_unit_test(more_than_the_window_is_sent_where_it_belongs_together),
         cmocka_unit_test(a_journal_s_end_that_holds_too_little_is_not_taken),
+        cmocka_unit_test(more_than_a_request_may_hold_is_told_and_not_kept),
         cmocka_unit_test(every_request_is_the_longest_that_the_window_allows),
     };
 
