@@ -23,6 +23,19 @@ bench_store() {
     rm -f "$1"/alone.db*
 }
 
+# What people build or take instead, on the same work. Node's own version is npm's: Debian's is too
+# old for one of them.
+bench_peers() { # FOLDER
+    local here=bench/peers node
+    packages_need "${packages_peers[@]}"
+    if [ $here/package-lock.json -nt $here/node_modules/.package-lock.json ]; then
+        (cd $here && npm ci --ignore-scripts --no-audit --no-fund >/dev/null) || return 1
+    fi
+    chmod 755 "$1" # PostgreSQL runs under another user than root
+    node=$(echo $here/node_modules/node-linux-*/bin/node)
+    "$node" $here/main.mjs "$1"
+}
+
 verb_bench() {
     local folder names=() has_store=0 name
     packages_need "${packages_build[@]}"
@@ -35,6 +48,10 @@ verb_bench() {
     # shellcheck disable=SC2064 # its name now
     trap "rm -rf '$folder'" EXIT
     bench_versions
+    if [ "${1:-}" = peers ]; then
+        bench_peers "$folder"
+        return
+    fi
     if [ $# -eq 0 ] || [ ${#names[@]} -gt 0 ]; then
         build/bench/pawl_bench "$folder" "${names[@]}" || return 1
     fi

@@ -34,8 +34,11 @@ packages_test=(
     sqlite3
 )
 
+# What ./dev bench peers measures pawl beside.
+packages_peers=(nodejs postgresql-15 redis-server)
+
 # Some builds of Node bring npm along; Debian's is a package of its own, and the two exclude each other.
-command -v npm >/dev/null || packages_test+=(npm)
+command -v npm >/dev/null || { packages_test+=(npm) && packages_peers+=(npm); }
 
 # Those of the arguments that are not installed, one a line.
 packages_missing() {
