@@ -45,7 +45,8 @@ export function scratchPath(pawl, store, session, name) {
 
 // What sqlite3 says, as rows of objects.
 export async function sqlite(file, sql) {
-    const { status, stdout, stderr } = await run('sqlite3', ['-json', '-readonly', file, sql]);
+    const { status, stdout, stderr } = await run(
+        'sqlite3', ['-json', '-readonly', '-cmd', '.timeout 30000', file, sql]);
 
     assert.equal(status, 0, stderr);
     return stdout ? JSON.parse(stdout) : [];
