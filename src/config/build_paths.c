@@ -90,6 +90,11 @@ static int holds_any(const char *folder, const char *const *paths)
     return 0;
 }
 
+static int holds_program(struct build *build, const char *folder, const char *const *argv)
+{
+    return strchr(argv[0], '/') && holds(folder, build_path(build, slice_of(argv[0])));
+}
+
 /* What some command relies on and this folder holds; NULL: nothing. */
 static const char *held_of_tools(struct build *build, const char *folder)
 {
@@ -100,8 +105,8 @@ static const char *held_of_tools(struct build *build, const char *folder)
 
         if (tool->kind != TOOL_KIND_EXEC)
             continue;
-        if (strchr(tool->command[0], '/') &&
-            holds(folder, build_path(build, slice_of(tool->command[0]))))
+        if (holds_program(build, folder, tool->command) ||
+            (tool->reconcile && holds_program(build, folder, tool->reconcile)))
             return "the command of a tool";
         if (holds_any(folder, tool->read_paths))
             return "what stands in the 'read' of a tool";

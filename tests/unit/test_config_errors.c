@@ -241,6 +241,9 @@ static void tools(void **state)
           "'data/' holds the store" },
         { EXEC "      { command: ./shared/run.sh, write: [./shared] }\n", "11:43",
           "holds the command of a tool" },
+        { EXEC "      { command: ls, write: [./shared] }\n"
+               "    effects: once\n    reconcile: { command: ./shared/run.sh }\n",
+          "11:30", "holds the command of a tool" },
         { EXEC "      { command: ls, read: [./shared/run.sh], write: [./shared] }\n", "11:55",
           "holds what stands in the 'read' of a tool" },
         { EXEC "      { command: ls, write: [./shared, ./shared/deep] }\n", "11:30",
