@@ -198,6 +198,7 @@ static void timer_fired(struct book_event *e)
     if (call && call->state == TOOLING_DOUBT && call->due_ms <= e->event->at_ms &&
         slice_is(json_str(json_get(e->body, "which")), "reconcile")) {
         call->state = TOOLING_LOOK;
+        call->look.attempt = 0; /* a look that was interrupted may have said something, unheard */
         call->out_process = e->world->process_n;
         call->out_seq = e->event->seq;
         call->due_ms = 0;
