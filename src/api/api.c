@@ -40,6 +40,11 @@ void api_on_delta(struct api *api, struct slice session, uint32_t call, uint32_t
     streams_say_delta(api->waiters, &delta);
 }
 
+void api_on_erased(struct api *api, struct slice session)
+{
+    waiters_wake(api->waiters, session, WAITER_ERASED);
+}
+
 /* It is in no list any more. */
 static void ask_release(struct ask *ask)
 {
@@ -102,9 +107,19 @@ void ask_reply_problem(struct ask *ask, int status, const char *code, const char
     ask_refuse(ask, &refusal);
 }
 
+void ask_erased(struct ask *ask)
+{
+    ask_reply_problem(ask, 410, "erased", "This session was erased; nothing of it is left.");
+}
+
 void ask_no_session(struct ask *ask)
 {
     char text[QUOTED_TEXT_MAX];
+
+    if (ask->op.kind == STORE_LOAD && ask->op.load.erased_at_ms != 0) {
+        ask_erased(ask);
+        return;
+    }
 
     ask_reply_problem(ask, 404, "session_not_found",
                       "There is no session '%s'. GET /v1/sessions lists those that there are.",

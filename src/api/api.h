@@ -42,6 +42,7 @@ void api_on_request(struct http_request *request, void *arg);
 
 /* For engine_deps.on_commit: wakes those who wait for this session's events. */
 void api_on_commit(struct api *api, struct slice session, uint32_t seq);
+void api_on_erased(struct api *api, struct slice session);
 
 /* For engine_deps.on_delta: a piece of an answer, for those who watch it being written. */
 void api_on_delta(struct api *api, struct slice session, uint32_t call, uint32_t attempt,

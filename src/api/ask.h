@@ -46,7 +46,8 @@ void ask_end(struct ask *ask);
 
 /* A failed read of the store: NOT_FOUND is the session's. */
 void ask_store_failed(struct ask *ask, const struct err *err);
-void ask_no_session(struct ask *ask);
+void ask_no_session(struct ask *ask); /* or, if the last load says so, the next */
+void ask_erased(struct ask *ask);
 
 /* Submits ask->op, which the caller has filled in; done gets the ask. */
 void ask_submit(struct ask *ask, store_done_fn *done);

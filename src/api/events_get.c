@@ -67,6 +67,10 @@ static void on_events(struct store_op *op, void *arg)
         ask_store_failed(ask, &op->err);
         return;
     }
+    if (op->events.events_n == 0 && follow->waiter && waiter_seq(follow->waiter) == WAITER_ERASED) {
+        ask_erased(ask);
+        return;
+    }
     int64_t left_ms = follow->waiter ? follow->until_ms - loop_mono_ms(ask->api->deps.loop) : 0;
 
     if (op->events.events_n > 0 || left_ms <= 0 || ask->api->phase == API_STOPPING)

@@ -5,8 +5,8 @@
 #include "api/routes.h"
 
 /* sessions_write.c */
-route_fn sessions_create, sessions_patch, sessions_message, sessions_cancel, sessions_pause,
-    sessions_resume, sessions_retry, sessions_settle;
+route_fn sessions_create, sessions_patch, sessions_erase, sessions_message, sessions_cancel,
+    sessions_pause, sessions_resume, sessions_retry, sessions_settle;
 
 route_fn sessions_get;  /* session_get.c */
 route_fn sessions_list; /* sessions_list.c */

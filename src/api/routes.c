@@ -15,6 +15,7 @@ static const struct route routes[] = {
     { "GET", "/v1/sessions", sessions_list, list_query },
     { "GET", "/v1/sessions/{id}", sessions_get, no_query },
     { "PATCH", "/v1/sessions/{id}", sessions_patch, no_query },
+    { "DELETE", "/v1/sessions/{id}", sessions_erase, no_query },
     { "GET", "/v1/sessions/{id}/events", events_get, events_query },
     { "GET", "/v1/sessions/{id}/steps", steps_get, steps_query },
     { "POST", "/v1/sessions/{id}/messages", sessions_message, no_query },

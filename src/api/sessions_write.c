@@ -1,5 +1,6 @@
 /*
- * sessions_write.c - what changes a session: POST /v1/sessions, PATCH /v1/sessions/{id}, and POST
+ * sessions_write.c - what changes a session: POST /v1/sessions, PATCH and DELETE /v1/sessions/{id},
+ * and POST
  * .../messages | cancel | pause | resume | retry.
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
@@ -102,6 +103,8 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
         else if (request->kind == ENGINE_SETTLE &&
                  slice_is(slice_of(code_or(request, "")), CALL_NOT_FOUND))
             ask_reply_problem(ask, 404, CALL_NOT_FOUND, "%s", text);
+        else if (strcmp(code_or(request, ""), "erased") == 0)
+            ask_erased(ask);
         else
             ask_no_session(ask);
         return;
@@ -136,6 +139,19 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
     assert_failed("a failed request has an error", __FILE__, __LINE__);
 }
 
+static void reply_erased(struct ask *ask)
+{
+    CLEANUP(buf_release) struct buf json = { .max = 256 };
+
+    json_begin(&json, '{');
+    json_key(&json, "id");
+    json_put_str(&json, ask->match.id);
+    json_key(&json, "erased");
+    json_put_bool(&json, 1);
+    json_end(&json, '}');
+    ask_reply(ask, 200, &json, NULL);
+}
+
 static void on_changed(struct engine_request *request, void *arg)
 {
     struct ask *ask = arg;
@@ -143,6 +159,10 @@ static void on_changed(struct engine_request *request, void *arg)
 
     if (request->err.code) {
         refuse_change(ask, request);
+        return;
+    }
+    if (request->kind == ENGINE_ERASE) {
+        reply_erased(ask);
         return;
     }
     (void)snprintf(change->location, sizeof(change->location), "/v1/sessions/%s", request->id.text);
@@ -373,6 +393,14 @@ static int read_settle(struct ask *ask, struct change *change, struct refusal *r
     return 0;
 }
 
+static int read_nothing(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    (void)ask;
+    (void)change;
+    (void)ret_refusal;
+    return 0;
+}
+
 typedef int read_fn(struct ask *ask, struct change *change, struct refusal *ret_refusal);
 
 static int read_change(struct ask *ask, struct change *change, const struct body_rules *rules,
@@ -435,6 +463,13 @@ void sessions_patch(struct ask *ask)
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
 
     change_session(ask, ENGINE_PATCH, &rules, read_patch);
+}
+
+void sessions_erase(struct ask *ask)
+{
+    static const struct body_rules rules = { NULL, 0, 1 };
+
+    change_session(ask, ENGINE_ERASE, &rules, read_nothing);
 }
 
 void sessions_message(struct ask *ask)

@@ -35,6 +35,9 @@ void waiter_on_say(struct waiter *waiter, waiter_say_fn *fn);
 /* Calls fn once: at the next commit, at wall's end, or when all are woken. */
 void waiter_park(struct waiter *waiter, int64_t timeout_ms);
 
+#define WAITER_ERASED UINT32_MAX /* no event has this seq */
+
+/* WAITER_ERASED: the session is gone, and nothing will ever come. */
 void waiters_wake(struct waiters *waiters, struct slice session, uint32_t seq);
 int waiters_are_listening(const struct waiters *waiters, struct slice session);
 void waiters_say(struct waiters *waiters, struct slice session, struct slice text);

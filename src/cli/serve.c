@@ -26,6 +26,14 @@ void serve_on_commit(void *arg, struct slice session, uint32_t seq)
     api_on_commit(server->api, session, seq);
 }
 
+void serve_on_erased(void *arg, struct slice session)
+{
+    struct server *server = arg;
+
+    launcher_forget_session(server->launcher, session);
+    api_on_erased(server->api, session);
+}
+
 void serve_on_delta(void *arg, struct slice session, uint32_t call, uint32_t attempt,
                     struct slice text)
 {

@@ -37,6 +37,7 @@ struct server {
 
 /* Callbacks of the engine and the launcher, in serve.c; arg is the server. */
 void serve_on_commit(void *arg, struct slice session, uint32_t seq);
+void serve_on_erased(void *arg, struct slice session);
 void serve_on_delta(void *arg, struct slice session, uint32_t call, uint32_t attempt,
                     struct slice text);
 void serve_on_ended(void *arg, const struct store_session *row, struct slice code,

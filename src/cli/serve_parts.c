@@ -198,6 +198,7 @@ static void make_engine(struct server *server)
         .on_commit = serve_on_commit,
         .on_delta = serve_on_delta,
         .on_ended = serve_on_ended,
+        .on_erased = serve_on_erased,
         .on_fatal = serve_on_fatal,
         .arg = server,
     };

@@ -45,6 +45,8 @@ struct engine_deps {
     /* A turn has ended: one log line. */
     void (*on_ended)(void *arg, const struct store_session *row, struct slice code,
                      struct slice message);
+    /* NULL, or told of a session that was erased: what is kept of it elsewhere is to go, too. */
+    void (*on_erased)(void *arg, struct slice session);
     /* The engine cannot go on (a lost epoch, a corrupt store): the process must end. */
     void (*on_fatal)(void *arg, const struct err *err);
     void *arg;
@@ -78,6 +80,7 @@ enum engine_request_kind {
     ENGINE_RETRY,
     ENGINE_PATCH,  /* context, metadata, budget: those that are given */
     ENGINE_SETTLE, /* what became of a call in doubt */
+    ENGINE_ERASE,  /* one that has ended: a tombstone stays. Of an erased one: done, too */
     ENGINE_REQUEST_KIND_COUNT
 };
 

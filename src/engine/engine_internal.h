@@ -64,6 +64,7 @@ typedef void input_end_fn(struct live *live, struct input *input, const struct e
 struct input {
     input_apply_fn *apply;
     input_end_fn *end;
+    int is_alone;   /* its tick has no events but those that it adds, and no input after it */
     int is_request; /* somebody waits: it is answered when the store refuses, not kept */
     struct input *next;
 };
@@ -94,6 +95,7 @@ struct live {
     int needs_row;     /* the store's row is to be read (again) before anything else */
     int is_recovering; /* an input is there that takes up what its dead owner left in flight */
     int is_gone;       /* it is not in the store: inputs are answered with load_err */
+    int is_erased;     /* it was, once */
     struct err load_err;
     struct tick *tick;    /* on its way to the store, or being built */
     struct input *inputs; /* first in */
@@ -176,6 +178,7 @@ struct tick {
     int has_permit;           /* it holds one for a model_started */
     int is_claim;             /* commit even without events: the owner changes */
     int needs_history;        /* the model is wanted, and what to send it is not here */
+    int is_erasure;           /* it has no events: the session is taken out of the store */
     struct input *keyed;      /* the one input whose Idempotency-Key goes with it */
     struct store_session row; /* as it was sent to the store */
     struct store_op op;
@@ -189,6 +192,9 @@ void tick_run(struct live *live); /* builds a tick from what waits, and commits 
 /* A string that lives as long as the tick. */
 struct slice tick_text(struct tick *tick, const char *fmt, ...) PRINTF(2, 3);
 void tick_free(struct tick *tick);
+void tick_end_inputs(struct tick *tick, const struct err *err); /* those that it took up */
+/* It was not recorded: what it took up waits for the next. Ends it. */
+void tick_drop(struct tick *tick);
 
 /* follow.c: what must or may follow in the same tick */
 void follow_dues(struct tick *tick);
@@ -308,6 +314,10 @@ void request_taken(struct tick *tick, struct input *input, uint32_t seq);
 /* The budget that it asks for, as far as it does, as an event. */
 enum verdict request_add_budget(struct tick *tick, struct engine_request *request,
                                 uint32_t *ret_seq);
+
+/* erase.c: an input that is_alone makes the tick an erasure, which is submitted by itself */
+void erase_apply(struct live *live, struct tick *tick, struct input *input);
+void erase_submit(struct tick *tick);
 
 /* patch.c: context, metadata and budget are changed */
 void patch_apply(struct live *live, struct tick *tick, struct input *input);

@@ -239,8 +239,12 @@ static void on_row(struct store_op *op, void *arg)
     struct live *live = load->live;
     struct err err = op->err;
 
-    if (err.code == ERR_NOT_FOUND)
-        (void)err_set(&err, ERR_NOT_FOUND, "there is no session %s", live->id.text);
+    if (err.code == ERR_NOT_FOUND) {
+        live->is_erased = op->load.erased_at_ms != 0;
+        (void)err_set(&err, ERR_NOT_FOUND,
+                      live->is_erased ? "session %s was erased" : "there is no session %s",
+                      live->id.text);
+    }
     if (err.code == ERR_NONE && take_row(live, &op->load, &err))
         err.code = ERR_CORRUPT;
     if (err.code != ERR_NONE) {

@@ -118,7 +118,13 @@ static void asked_end(struct live *live, struct input *input, const struct err *
     request->id = live->id;
     if (err->code != ERR_NONE) {
         request->err = *err;
-        request->code = err->code == ERR_NOT_FOUND ? "session_not_found" : NULL;
+        request->code = err->code != ERR_NOT_FOUND ? NULL
+                        : live->is_erased          ? "erased"
+                                                   : "session_not_found";
+    }
+    if (request->kind == ENGINE_ERASE && err->code == ERR_NOT_FOUND && live->is_erased) {
+        request->err = (struct err){ 0 }; /* once more, or its first answer was lost */
+        request->code = NULL;
     }
     if (err->code == ERR_NONE && request->err.code == ERR_CONFLICT &&
         request->idempotency.key.len > 0)
@@ -259,6 +265,7 @@ static enum event_kind kind_of(enum engine_request_kind kind)
     case ENGINE_RETRY: return EV_RETRIED;
     case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
     case ENGINE_SETTLE: return EV_TOOL_RECONCILED;
+    case ENGINE_ERASE: /* no event tells of it */
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
     return EV_KIND_COUNT;
@@ -362,7 +369,9 @@ static input_apply_fn *apply_of(enum engine_request_kind kind)
 {
     if (kind == ENGINE_PATCH)
         return patch_apply;
-    return kind == ENGINE_SETTLE ? settle_apply : change_apply;
+    if (kind == ENGINE_SETTLE)
+        return settle_apply;
+    return kind == ENGINE_ERASE ? erase_apply : change_apply;
 }
 
 void engine_submit(struct engine *engine, struct engine_request *request)
@@ -389,7 +398,9 @@ void engine_submit(struct engine *engine, struct engine_request *request)
         create(engine, asked);
         return;
     }
-    asked->input =
-        (struct input){ .apply = apply_of(request->kind), .end = replayed_end, .is_request = 1 };
+    asked->input = (struct input){ .apply = apply_of(request->kind),
+                                   .end = replayed_end,
+                                   .is_request = 1,
+                                   .is_alone = request->kind == ENGINE_ERASE };
     live_input(live_get(engine, request->session), &asked->input);
 }

@@ -190,6 +190,8 @@ static void take_inputs(struct tick *tick)
            tick->bytes < TICK_BYTES_MAX) {
         struct input *input = live->inputs;
 
+        if (input->is_alone && tick->events_n > 0)
+            break;
         live->inputs = input->next;
         if (!live->inputs)
             live->inputs_last = &live->inputs;
@@ -198,7 +200,7 @@ static void take_inputs(struct tick *tick)
         tick->inputs_last = &input->next;
         input->apply(live, tick, input);
         follow_dues(tick);
-        if (tick->keyed)
+        if (tick->keyed || tick->is_erasure)
             break; /* its key may refuse the whole tick: nothing else rides on it */
     }
 }
@@ -217,7 +219,7 @@ static void take_timers(struct tick *tick)
     }
 }
 
-static void end_inputs(struct tick *tick, const struct err *err)
+void tick_end_inputs(struct tick *tick, const struct err *err)
 {
     while (tick->inputs) {
         struct input *input = tick->inputs;
@@ -372,7 +374,7 @@ static void committed(struct tick *tick)
     live_drop_calls(live);
     suspect_committed(live);
     tell_ended(tick);
-    end_inputs(tick, &(struct err){ 0 });
+    tick_end_inputs(tick, &(struct err){ 0 });
     if (tick->has_permit)
         tick->has_permit = 0; /* the model job holds it from here */
     carry_out(tick);
@@ -383,7 +385,7 @@ static void committed(struct tick *tick)
 }
 
 /* It was not recorded. The history built on it is worth nothing any more. */
-static void dropped(struct tick *tick)
+void tick_drop(struct tick *tick)
 {
     struct live *live = tick->live;
 
@@ -435,7 +437,7 @@ static void on_reread(struct store_op *op, void *arg)
         return;
     }
     live->needs_row = version > 0; /* its version is as we knew it, or somebody else's */
-    dropped(tick);
+    tick_drop(tick);
 }
 
 /* A key that was seen before: the one who sent it gets the former answer, all else goes on. */
@@ -452,7 +454,7 @@ static void refuse_keyed(struct tick *tick, const struct err *err)
     tick->keyed->end(live, tick->keyed, err);
     if (live->row.version == 0)
         live->is_gone = 1; /* it was never created */
-    dropped(tick);
+    tick_drop(tick);
 }
 
 /* Said once when it begins and once when it ends, however many writes were refused between. */
@@ -485,7 +487,7 @@ static void leave_alone(struct tick *tick, const struct err *err)
     live->load_err.code = ERR_CORRUPT;
     model_jobs_stop(live);
     tool_jobs_stop(live);
-    dropped(tick);
+    tick_drop(tick);
 }
 
 static void on_commit(struct store_op *op, void *arg)
@@ -508,11 +510,11 @@ static void on_commit(struct store_op *op, void *arg)
         if (err.code == ERR_INVALID)
             break;
         live->needs_row = live->row.version > 0; /* another wrote first: look again */
-        dropped(tick);
+        tick_drop(tick);
         return;
     case ERR_UNAVAILABLE:
     case ERR_LIMIT:
-        dropped(tick);
+        tick_drop(tick);
         if (live->row.version == 0) {
             live->is_gone = 1;
             live->load_err = err;
@@ -544,6 +546,10 @@ void tick_run(struct live *live)
 
     live->tick = tick;
     take_inputs(tick);
+    if (tick->is_erasure) {
+        erase_submit(tick);
+        return;
+    }
     take_timers(tick);
     if (!tick->keyed || tick->state.seq > 0)
         follow_model(tick);
@@ -555,7 +561,7 @@ void tick_run(struct live *live)
     int needs_history = tick->needs_history;
 
     live->tick = NULL;
-    end_inputs(tick, &(struct err){ 0 });
+    tick_end_inputs(tick, &(struct err){ 0 });
     tick_free(tick);
     if (needs_history)
         load_history(live);

@@ -49,7 +49,7 @@ struct mem_session *mem_session(const struct mem_store *m, int64_t key)
 {
     if (key < 1 || (uint64_t)key > m->sessions_n)
         return NULL;
-    return m->sessions[key - 1];
+    return m->sessions[key - 1]->erased_at_ms ? NULL : m->sessions[key - 1];
 }
 
 const struct store_idempotency *mem_key(const struct mem_store *m,
@@ -123,6 +123,18 @@ static void mem_submit(struct store *store, struct store_op *op)
     loop_post(m->loop, &m->post, finish_queued, m);
 }
 
+void mem_drop_journal(struct mem_session *session)
+{
+    for (size_t i = 0; i < session->row.seq; i++) {
+        mem_drop(session->events[i].body);
+        mem_drop(session->events[i].wire);
+    }
+    free(session->events);
+    session->events = NULL;
+    session->events_cap = 0;
+    session->row.seq = 0;
+}
+
 static void free_session(struct mem_session *session)
 {
     const struct store_session *row = &session->row;
@@ -131,11 +143,7 @@ static void free_session(struct mem_session *session)
 
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
         mem_drop(owned[i]);
-    for (size_t i = 0; i < row->seq; i++) {
-        mem_drop(session->events[i].body);
-        mem_drop(session->events[i].wire);
-    }
-    free(session->events);
+    mem_drop_journal(session);
     free(session);
 }
 

@@ -14,6 +14,7 @@
 struct mem_session {
     struct store_session row;   /* its slices are ours: mem_copy() */
     struct store_event *events; /* seq 1 is events[0] */
+    int64_t erased_at_ms;       /* not 0: only its id and what it had spent are left */
     size_t events_cap;
 };
 
@@ -61,6 +62,7 @@ void mem_drop(struct slice bytes);
 /* Room for one more in *array, whose members have that size. */
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
+void mem_drop_journal(struct mem_session *session);
 struct mem_session *mem_session(const struct mem_store *m, int64_t key); /* NULL: none */
 const struct store_idempotency *mem_key(const struct mem_store *m,
                                         const struct store_idempotency *key); /* NULL: none */

@@ -264,6 +264,33 @@ static void sweep(struct mem_store *m, int64_t before_ms)
     m->keys_n = kept;
 }
 
+static void erase(struct mem_store *m, struct store_op *op)
+{
+    struct mem_session *session = mem_session(m, op->erase.session);
+
+    if (!session) {
+        (void)err_set(&op->err, ERR_NOT_FOUND, "no session has the key %lld",
+                      (long long)op->erase.session);
+        return;
+    }
+    if (session->row.version != op->erase.version) {
+        (void)err_set(&op->err, ERR_CONFLICT, "session %lld is at version %llu, not %llu",
+                      (long long)op->erase.session, (unsigned long long)session->row.version,
+                      (unsigned long long)op->erase.version);
+        return;
+    }
+    for (size_t i = m->inbox_n; i-- > 0;) {
+        if (m->inbox[i].session == op->erase.session)
+            delete_inbox(m, m->inbox[i].row.id);
+    }
+    mem_drop_journal(session);
+    mem_drop(session->row.metadata);
+    mem_drop(session->row.state);
+    session->row.metadata = (struct slice){ 0 };
+    session->row.state = (struct slice){ 0 };
+    session->erased_at_ms = op->erase.at_ms;
+}
+
 void mem_write(struct mem_store *m, struct store_op *op)
 {
     switch (op->kind) {
@@ -272,6 +299,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_REVISION_PUT: revision_put(m, op); break;
     case STORE_WORKER_START: worker_start(m, op); break;
     case STORE_WORKER_BEAT: worker_beat(m, op); break;
+    case STORE_ERASE: erase(m, op); break;
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
     case STORE_LOAD:
     case STORE_EVENTS:

@@ -135,7 +135,8 @@ static void load(const struct mem_store *m, struct store_op *op)
 {
     const struct mem_session *session = map_get(m->session_by_id, op->load.id);
 
-    if (!session) {
+    if (!session || session->erased_at_ms) {
+        op->load.erased_at_ms = session ? session->erased_at_ms : 0;
         (void)err_set(&op->err, ERR_NOT_FOUND, "there is no session %.*s",
                       (int)(op->load.id.len < 64 ? op->load.id.len : 64), op->load.id.ptr);
         return;
@@ -194,7 +195,7 @@ static void list(const struct mem_store *m, struct store_list *op)
     for (; key > 0; key--) {
         const struct mem_session *session = mem_session(m, key);
 
-        if (!mem_matches(session, &op->filter))
+        if (!session || !mem_matches(session, &op->filter))
             continue;
         if (op->rows_n == op->limit || bytes >= STORE_PAGE_BYTES_MAX) {
             op->has_more = 1;
@@ -264,7 +265,7 @@ static void scan(const struct mem_store *m, struct store_scan *op)
     for (size_t i = 0; i < m->sessions_n; i++) {
         const struct store_session *row = &m->sessions[i]->row;
 
-        if (is_scanned(m, row, op) && is_after(row, op))
+        if (!m->sessions[i]->erased_at_ms && is_scanned(m, row, op) && is_after(row, op))
             found[n++].row = row;
     }
     if (op->what == STORE_SCAN_TIMED)
@@ -343,6 +344,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }

@@ -41,6 +41,10 @@ enum statement {
     ST_WORKER_START,
     ST_WORKER_FORGET,
     ST_WORKER_BEAT,
+    ST_TOMBSTONE_PUT,
+    ST_EVENTS_DELETE,
+    ST_INBOX_CLEAR,
+    ST_SESSION_DELETE,
     ST_SWEEP,
     STATEMENT_COUNT
 };
@@ -62,7 +66,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [ST_WORKER_EPOCH] = "SELECT epoch FROM worker WHERE id = ?1",
     [ST_INBOX_HAS] = "SELECT 1 FROM inbox WHERE id = ?1 AND session = ?2",
-    [ST_ID_TAKEN] = "SELECT 1 FROM session WHERE id = ?1",
+    [ST_ID_TAKEN] = "SELECT 1 FROM session WHERE id = ?1"
+                    " UNION ALL SELECT 1 FROM tombstone WHERE id = ?1",
     [ST_SESSION_INSERT] =
         "INSERT INTO session (id, tenant, agent, revision, parent, version, status, is_paused,"
         " is_live, owner, epoch, wake_at_ms, created_at_ms, updated_at_ms, ended_at_ms, turn,"
@@ -93,6 +98,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                         " RETURNING id, epoch",
     [ST_WORKER_FORGET] = "DELETE FROM worker WHERE beat_at_ms < ?1",
     [ST_WORKER_BEAT] = "UPDATE worker SET beat_at_ms = ?3 WHERE id = ?1 AND epoch = ?2",
+    [ST_TOMBSTONE_PUT] = "INSERT INTO tombstone SELECT id, tenant, agent, created_at_ms, ?2,"
+                         " tokens, nanousd FROM session WHERE key = ?1",
+    [ST_EVENTS_DELETE] = "DELETE FROM event WHERE session = ?1",
+    [ST_INBOX_CLEAR] = "DELETE FROM inbox WHERE session = ?1",
+    [ST_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
 };
@@ -519,6 +529,40 @@ static enum progress worker_beat(struct sqlite_writer *w, const struct store_op 
     return REFUSED;
 }
 
+static enum progress check_version(struct sqlite_writer *w, int64_t session, uint64_t version,
+                                   struct outcome *o)
+{
+    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
+    int found = 0;
+
+    sqlite_bind_int(st, 1, session);
+    enum progress progress = first_row(w, ST_SESSION_WHERE, &found, o);
+    uint64_t stored = found ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
+
+    (void)sqlite3_reset(st);
+    if (progress != GO_ON || stored == version)
+        return progress;
+    (void)err_set(&o->err, found ? ERR_CONFLICT : ERR_NOT_FOUND,
+                  "session %lld is at version %llu, not %llu", (long long)session,
+                  (unsigned long long)stored, (unsigned long long)version);
+    return REFUSED;
+}
+
+/* The connection has secure_delete: what is deleted is overwritten. */
+static enum progress erase(struct sqlite_writer *w, const struct store_op *op, struct outcome *o)
+{
+    static const enum statement steps[] = { ST_TOMBSTONE_PUT, ST_EVENTS_DELETE, ST_INBOX_CLEAR,
+                                            ST_SESSION_DELETE };
+    enum progress progress = check_version(w, op->erase.session, op->erase.version, o);
+
+    sqlite_bind_int(w->st[ST_TOMBSTONE_PUT], 2, op->erase.at_ms);
+    for (size_t i = 0; i < ARRAY_LEN(steps) && progress == GO_ON; i++) {
+        sqlite_bind_int(w->st[steps[i]], 1, op->erase.session);
+        progress = run(w, steps[i], o);
+    }
+    return progress;
+}
+
 /* In pieces, so that a day's rows do not hold up the ticks behind them. */
 static enum progress sweep(struct sqlite_writer *w, const struct store_op *op, struct outcome *o)
 {
@@ -543,6 +587,7 @@ static enum progress carry_out(struct sqlite_writer *w, const struct store_op *o
     case STORE_REVISION_PUT: return revision_put(w, op, o);
     case STORE_WORKER_START: return worker_start(w, op, o);
     case STORE_WORKER_BEAT: return worker_beat(w, op, o);
+    case STORE_ERASE: return erase(w, op, o);
     case STORE_SWEEP: return sweep(w, op, o);
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -718,9 +763,10 @@ enum err_code sqlite_writer_open(struct sqlite_writer **ret_writer, const char *
                                  struct err *err)
 {
     struct sqlite_writer *w = xcalloc(1, sizeof(*w));
-    char pragma[48];
+    char pragma[96];
 
-    (void)snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d", WRITER_CACHE_KIB);
+    (void)snprintf(pragma, sizeof(pragma), "PRAGMA cache_size = -%d; PRAGMA secure_delete = ON",
+                   WRITER_CACHE_KIB);
     if (sqlite_db_open(&w->db, path, SQLITE_DB_READ_WRITE, err) ||
         sqlite_db_exec(w->db, pragma, "set up the writer", err))
         goto fail;

@@ -42,6 +42,7 @@ enum statement {
     ST_KEY = ST_SCAN + STORE_SCAN_ALL + 1,
     ST_INBOX,
     ST_REVISION,
+    ST_TOMBSTONE,
     STATEMENT_COUNT
 };
 
@@ -63,6 +64,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_KEY] = "SELECT body_hash, response, at_ms FROM idempotency"
                " WHERE tenant = ?1 AND route = ?2 AND key = ?3",
     [ST_INBOX] = "SELECT id, kind, body, at_ms FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2",
+    [ST_TOMBSTONE] = "SELECT erased_at_ms FROM tombstone WHERE id = ?1",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
 
@@ -387,6 +389,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -408,9 +411,25 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
+}
+
+/* It is not there: was it ever? Asked apart, so that only such a miss pays for it. */
+static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
+{
+    sqlite3_stmt *st = r->st[ST_TOMBSTONE];
+
+    sqlite_bind_text(st, 1, op->load.id);
+    int rc = sqlite3_step(st);
+
+    if (rc == SQLITE_ROW)
+        op->load.erased_at_ms = sqlite3_column_int64(st, 0);
+    else if (rc != SQLITE_DONE)
+        (void)sqlite_db_error(r->db, rc, "read the store", &op->err);
+    (void)sqlite3_reset(st);
 }
 
 void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
@@ -425,6 +444,8 @@ void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
     rows.st = statement_of(r, op);
     read_rows(&rows, op);
     (void)sqlite3_reset(rows.st); /* lets go of the state of the file that it saw */
+    if (op->kind == STORE_LOAD && op->err.code == ERR_NOT_FOUND)
+        read_tombstone(r, op);
 }
 
 /* ---- life ---- */

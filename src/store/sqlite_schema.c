@@ -123,7 +123,18 @@ static const char tables_1[] =
 
     "PRAGMA application_id = " APPLICATION_ID_TEXT ";";
 
-static const char *const migrations[] = { tables_1 };
+/* What is left of a session that was erased: that it was there, and what it had cost. */
+static const char tables_2[] = "CREATE TABLE tombstone ("
+                               "  id TEXT PRIMARY KEY," /* session.id */
+                               "  tenant TEXT NOT NULL,"
+                               "  agent TEXT NOT NULL,"
+                               "  created_at_ms INTEGER NOT NULL,"
+                               "  erased_at_ms INTEGER NOT NULL,"
+                               "  tokens INTEGER NOT NULL,"
+                               "  nanousd INTEGER NOT NULL"
+                               ") STRICT;";
+
+static const char *const migrations[] = { tables_1, tables_2 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

@@ -50,6 +50,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -166,6 +167,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -211,6 +213,7 @@ static void assert_op(const struct store_op *op)
     case STORE_REVISION_GET:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP: break;
     case STORE_OP_KIND_COUNT: assert_failed("an operation has a kind", __FILE__, __LINE__); break;
     }
@@ -220,6 +223,8 @@ static void assert_op(const struct store_op *op)
 static void clear_outcome(struct store_op *op)
 {
     op->err = (struct err){ 0 };
+    if (op->kind == STORE_LOAD)
+        op->load.erased_at_ms = 0;
     if (op->kind == STORE_COMMIT) {
         op->commit.is_replay = 0;
         op->commit.replay = (struct slice){ 0 };

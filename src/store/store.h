@@ -52,6 +52,7 @@ enum store_op_kind {
     STORE_REVISION_GET,
     STORE_WORKER_START, /* a process begins: its id, and an epoch above all former ones */
     STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
+    STORE_ERASE,        /* a session, its journal and its inbox: a tombstone stays */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_OP_KIND_COUNT
 };
@@ -141,6 +142,8 @@ struct store_commit {
 struct store_load {
     struct slice id; /* in */
     int with_texts;  /* in: the three bodies below, too */
+    int64_t
+        erased_at_ms; /* out, with ERR_NOT_FOUND: it was there, and was erased; 0: it never was */
     struct store_session row;
     struct slice task; /* bodies of the events that row.task_seq, end_seq, context_seq name */
     struct slice end;
@@ -242,6 +245,11 @@ struct store_op {
             uint32_t epoch;
             int64_t at_ms;
         } worker;
+        struct {
+            int64_t session;  /* key. ERR_NOT_FOUND if there is none */
+            uint64_t version; /* that was read: ERR_CONFLICT if it is another now */
+            int64_t at_ms;
+        } erase; /* its public id is never given again; idempotency rows that name it stay */
         struct {
             int64_t before_ms;
         } sweep;

@@ -71,6 +71,7 @@ void help_check_journal(struct help *help, const struct store_session *row);
 /* The cases of the other files; the number of failures. */
 int store_write_cases(void);
 int store_list_cases(void);
+int store_erase_cases(void);
 
 void assert_slice(struct slice got, const char *expected);
 

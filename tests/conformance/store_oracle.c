@@ -151,6 +151,7 @@ static void same_results(const struct store_op *a, const struct store_op *b)
         break;
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
+    case STORE_ERASE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }

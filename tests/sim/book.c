@@ -338,6 +338,9 @@ void book_written(struct book *book, const struct store_commit *commit)
 
     if (!session)
         session = session_add(book, &commit->row);
+    if (session->is_erased)
+        fail(book->world, "ses%u was erased, and is written to", session->index);
+    session->key = commit->row.key;
     session->tick_counts = 0;
     session->tick_interrupted = 0;
     session->version++;
@@ -353,6 +356,22 @@ void book_written(struct book *book, const struct store_commit *commit)
     book_check_row(book, session, &commit->row);
     if (commit->row.owner != 0)
         claim(book, session);
+}
+
+void book_erased(struct book *book, int64_t key)
+{
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        struct book_session *session = book->sessions[i];
+
+        if (session->key != key)
+            continue;
+        trace(book->world, "disk   ses%u is erased", session->index);
+        if (session->life == LIFE_ACTIVE)
+            fail(book->world, "ses%u is at work, and was erased", session->index);
+        session->is_erased = 1;
+        return;
+    }
+    fail(book->world, "what was erased is in no journal");
 }
 
 void book_known(struct book *book, struct slice id, uint32_t seq)
@@ -407,7 +426,7 @@ static void check_late(struct book *book)
         const struct given_answer *answer = book->answer_list[i];
         const struct book_session *session = book->sessions[answer->session];
 
-        if (answer->has_usage && answer->process == book->world->process_n &&
+        if (answer->has_usage && !session->is_erased && answer->process == book->world->process_n &&
             session->charges_n <= 4 && charges_of(session, answer->call, answer->attempt))
             fail(book->world, "ses%u call %u attempt %u told its usage late, and it is not paid",
                  session->index, answer->call, answer->attempt);

@@ -97,7 +97,9 @@ struct book_charge {
 struct book_session {
     char id[ID_TEXT_MAX];
     unsigned index;
+    int64_t key; /* of its row */
     int is_pill;
+    int is_erased;
     const struct config_agent *agent;
     enum life life;
     const char *due; /* this end must follow in the same tick */
@@ -196,6 +198,7 @@ struct book_session *book_find(const struct book *book, struct slice id); /* NUL
 
 /* ---- what is seen ---- */
 void book_written(struct book *book, const struct store_commit *commit); /* it is on the disk */
+void book_erased(struct book *book, int64_t key);                        /* from the disk */
 void book_known(struct book *book, struct slice id, uint32_t seq);       /* the engine was told */
 void book_restarted(struct book *book); /* a new process knows all that is written */
 

@@ -27,7 +27,7 @@ static const char *kind_name(enum engine_request_kind kind)
 {
     static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
                                                                   "pause",  "resume",  "retry",
-                                                                  "patch",  "settle" };
+                                                                  "patch",  "settle",  "erase" };
     return names[kind];
 }
 
@@ -41,8 +41,8 @@ static int is_acked(const struct asked *asked)
 static enum event_kind event_of(enum engine_request_kind kind)
 {
     static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
-        EV_CREATED, EV_MESSAGE, EV_CANCELLED,       EV_PAUSED,
-        EV_RESUMED, EV_RETRIED, EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED,
+        EV_CREATED, EV_MESSAGE,         EV_CANCELLED,       EV_PAUSED,     EV_RESUMED,
+        EV_RETRIED, EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED, EV_KIND_COUNT,
     };
     return kinds[kind];
 }
@@ -67,6 +67,11 @@ static void check_done(const struct asked *asked)
         fail(world, "request %u was answered with another session than at first", asked->number);
     if (request->is_replay)
         return;
+    if (request->kind == ENGINE_ERASE) {
+        if (!session->is_erased)
+            fail(world, "request %u erased ses%u, and it is there", asked->number, session->index);
+        return;
+    }
     if (request->seq == 0 || request->seq > session->seq ||
         session->kinds[request->seq - 1] != event_of(request->kind))
         fail(world, "request %u was accepted, and event %u of ses%u is no %s", asked->number,
@@ -98,7 +103,7 @@ static void check_refused(const struct asked *asked)
     if (asked->was_acked_before && request->err.code == ERR_CONFLICT)
         fail(world, "request %u repeats an accepted one, and was refused: %s", asked->number,
              request->err.msg);
-    if (is_old_news || !session)
+    if (is_old_news || !session || session->is_erased)
         return;
     if (request->kind == ENGINE_SETTLE) {
         check_settle_refused(asked, session);
@@ -203,6 +208,8 @@ static void change(struct world *world, enum engine_request_kind kind,
     struct asked *asked = asked_new(world, kind);
 
     (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    if (kind == ENGINE_ERASE)
+        asked->key[0] = '\0'; /* done twice is as good as once: it takes no key */
     if (kind == ENGINE_RETRY)
         draw_budget(world, &asked->request);
     submit(asked);
@@ -305,7 +312,7 @@ void client_act(struct world *world, enum act act)
 {
     static const enum engine_request_kind kinds[] = {
         [ACT_MESSAGE] = ENGINE_MESSAGE, [ACT_CANCEL] = ENGINE_CANCEL, [ACT_PAUSE] = ENGINE_PAUSE,
-        [ACT_RESUME] = ENGINE_RESUME,   [ACT_RETRY] = ENGINE_RETRY,
+        [ACT_RESUME] = ENGINE_RESUME,   [ACT_RETRY] = ENGINE_RETRY,   [ACT_ERASE] = ENGINE_ERASE,
     };
     const struct book_session *session;
 

@@ -65,6 +65,8 @@ static void happen(struct sim_op *s)
     s->has_happened = 1;
     if (s->op->kind == STORE_COMMIT && s->op->err.code == ERR_NONE)
         book_written(s->world->book, &s->op->commit);
+    if (s->op->kind == STORE_ERASE && s->op->err.code == ERR_NONE)
+        book_erased(s->world->book, s->op->erase.session);
 }
 
 static void complete(struct sim_op *s)
@@ -97,7 +99,7 @@ static void on_answer_time(void *arg)
 
 static int is_write(const struct store_op *op)
 {
-    return op->kind == STORE_COMMIT || op->kind == STORE_REVISION_PUT ||
+    return op->kind == STORE_COMMIT || op->kind == STORE_ERASE || op->kind == STORE_REVISION_PUT ||
            op->kind == STORE_WORKER_START || op->kind == STORE_SWEEP;
 }
 

@@ -67,6 +67,11 @@ static void verify(struct world *world, const struct book_session *session)
     struct fold fold = { .world = world };
 
     disk_do(world, &op);
+    if (session->is_erased) {
+        if (op.err.code != ERR_NOT_FOUND || op.load.erased_at_ms == 0)
+            fail(world, "ses%u was erased, and has no tombstone", session->index);
+        return;
+    }
     if (op.err.code != ERR_NONE)
         fail(world, "ses%u is not in the store any more", session->index);
     fold.row = op.load.row;

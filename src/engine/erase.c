@@ -1,0 +1,79 @@
+/*
+ * erase.c - a session that has ended is taken out of the store: row, journal, inbox. A tombstone
+ * stays, so that its id says what became of it and is never given again.
+ *
+ * What still comes of calls that were stopped is nobody's any more, and is dropped with the
+ * session.
+ */
+#include "engine/engine_internal.h"
+
+void erase_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct engine_request *request = request_of(input);
+
+    request->err = (struct err){ 0 };
+    request->code = NULL;
+    if (session_is_ended(&tick->state)) {
+        tick->is_erasure = 1;
+        return;
+    }
+    request->code = "session_state";
+    (void)err_set(&request->err, ERR_CONFLICT,
+                  "session %s cannot be erased while its turn is under way; cancel it first",
+                  live->id.text);
+}
+
+static void erased(struct tick *tick)
+{
+    struct live *live = tick->live;
+    const struct engine_deps *deps = &live->engine->deps;
+
+    live->tick = NULL;
+    live->is_gone = 1;
+    live->is_erased = 1;
+    (void)err_set(&live->load_err, ERR_NOT_FOUND, "session %s was erased", live->id.text);
+    tick_end_inputs(tick, &(struct err){ 0 });
+    if (deps->on_erased)
+        deps->on_erased(deps->arg, id_slice(&live->id));
+    tick_free(tick);
+    live_pump(live);
+}
+
+static void on_erased(struct store_op *op, void *arg)
+{
+    struct tick *tick = arg;
+    struct live *live = tick->live;
+    struct err err = op->err;
+
+    switch (err.code) {
+    case ERR_NONE: erased(tick); return;
+    case ERR_TIMEOUT:   /* perhaps it was done: its row knows */
+    case ERR_NOT_FOUND: /* another did it */
+    case ERR_CONFLICT:
+        live->needs_row = 1;
+        tick_drop(tick);
+        return;
+    case ERR_UNAVAILABLE:
+    case ERR_LIMIT:
+        tick_drop(tick);
+        live_retry_later(live, &err);
+        return;
+    case ERR_INVALID:
+    case ERR_CORRUPT: break;
+    }
+    (void)err_wrap(&err, "session %s cannot be erased", live->id.text);
+    engine_fatal(live->engine, &err);
+}
+
+void erase_submit(struct tick *tick)
+{
+    const struct store_session *row = &tick->live->row;
+
+    tick->op = (struct store_op){
+        .kind = STORE_ERASE,
+        .erase = { .session = row->key, .version = row->version, .at_ms = tick->now_ms },
+        .done = on_erased,
+        .arg = tick,
+    };
+    store_submit(tick->live->engine->deps.store, &tick->op);
+}

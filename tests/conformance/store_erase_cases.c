@@ -1,0 +1,112 @@
+/* store_erase_cases.c - what store.h promises of a session that is erased. */
+#include "conformance/store_help.h"
+
+static enum err_code erase(struct help *h, const struct store_session *row, uint64_t version)
+{
+    struct store_op op = {
+        .kind = STORE_ERASE,
+        .erase = { .session = row->key, .version = version, .at_ms = 77 },
+    };
+
+    return help_run(h, &op);
+}
+
+static void an_erased_session_is_nowhere_but_in_its_tombstone(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+    struct store_session other = help_session(h, "b");
+    struct store_op load = { .kind = STORE_LOAD, .load = { .id = row.id, .with_texts = 1 } };
+    struct store_op events = { .kind = STORE_EVENTS,
+                               .events = {
+                                   .session = row.key, .limit = 10, .what = STORE_EVENTS_ALL } };
+    struct store_op list = { .kind = STORE_LIST,
+                             .list = { .filter.tenant = SLICE_LIT("acme"), .limit = 10 } };
+    struct store_op scan = { .kind = STORE_SCAN, .scan = { .what = STORE_SCAN_ALL, .limit = 10 } };
+
+    assert_int_equal(erase(h, &row, row.version), ERR_NONE);
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erased_at_ms, 77);
+    assert_int_equal(help_run(h, &events), ERR_NONE);
+    assert_int_equal(events.events.events_n, 0);
+    assert_int_equal(help_run(h, &list), ERR_NONE);
+    assert_int_equal(list.list.rows_n, 1);
+    assert_int_equal(help_run(h, &scan), ERR_NONE);
+    assert_int_equal(scan.scan.rows_n, 1);
+    help_check_journal(h, &other);
+    load.load.id = SLICE_LIT("ses_nobody");
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erased_at_ms, 0);
+}
+
+static void only_the_version_that_was_read_is_erased(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+
+    assert_int_equal(erase(h, &row, row.version + 1), ERR_CONFLICT);
+    help_check_journal(h, &row);
+    assert_int_equal(erase(h, &row, row.version), ERR_NONE);
+    assert_int_equal(erase(h, &row, row.version), ERR_NOT_FOUND);
+}
+
+static void nothing_is_written_to_an_erased_session(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+    struct store_op inbox = {
+        .kind = STORE_INBOX_ADD,
+        .inbox = { .session = row.key,
+                   .row = { .kind = SLICE_LIT("message"), .body = SLICE_LIT("{}") } },
+    };
+    struct store_op waiting = { .kind = STORE_INBOX_LIST, .inbox.session = row.key };
+    struct tick t, again;
+
+    assert_int_equal(help_run(h, &inbox), ERR_NONE);
+    help_next(h, &t, &row, 1);
+    assert_int_equal(erase(h, &row, row.version), ERR_NONE);
+    assert_int_equal(help_run(h, &t.op), ERR_NOT_FOUND);
+    assert_int_equal(help_run(h, &inbox), ERR_NOT_FOUND);
+    assert_int_equal(help_run(h, &waiting), ERR_NONE);
+    assert_int_equal(waiting.inbox.rows_n, 0);
+    help_create(h, &again, "a", "the same id");
+    assert_int_equal(help_run(h, &again.op), ERR_CONFLICT);
+}
+
+static void its_idempotency_keys_go_on(void **state)
+{
+    struct help *h = *state;
+    struct store_op key = { .kind = STORE_KEY,
+                            .key = { .tenant = SLICE_LIT("acme"),
+                                     .route = SLICE_LIT("POST /v1/sessions"),
+                                     .key = SLICE_LIT("k") } };
+    struct tick t, again;
+
+    help_create(h, &t, "a", "hello");
+    t.op.commit.idempotency = key.key;
+    t.op.commit.idempotency.body_hash = SLICE_LIT("hash");
+    t.op.commit.idempotency.response = SLICE_LIT("ses_a");
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    assert_int_equal(erase(h, &t.op.commit.row, t.op.commit.row.version), ERR_NONE);
+    assert_int_equal(help_run(h, &key), ERR_NONE);
+    assert_slice(key.key.response, "ses_a");
+    help_create(h, &again, "b", "hello");
+    again.op.commit.idempotency = t.op.commit.idempotency;
+    assert_int_equal(help_run(h, &again.op), ERR_CONFLICT);
+    assert_true(again.op.commit.is_replay);
+    assert_slice(again.op.commit.replay, "ses_a");
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, help_setup, help_teardown)
+
+int store_erase_cases(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(an_erased_session_is_nowhere_but_in_its_tombstone),
+        CASE(only_the_version_that_was_read_is_erased),
+        CASE(nothing_is_written_to_an_erased_session),
+        CASE(its_idempotency_keys_go_on),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

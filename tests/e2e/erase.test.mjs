@@ -1,0 +1,125 @@
+// erase.test.mjs - DELETE /v1/sessions/{id}: nothing of it is left but the word that it was there.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Pawl } from './lib/pawl.mjs';
+import { until } from './lib/wait.mjs';
+
+const SECRET = 'the-secret-of-the-session';
+const script = (...replies) => ({ provider: 'scripted', replies });
+
+const CONFIG = {
+    models: {
+        plain: script({ text: 'ok {{input}}' }),
+        noting: script({ calls: [{ tool: 'note' }] }, { text: 'ok' }),
+        slow: script({ calls: [{ tool: 'wait' }] }, { text: 'done' }),
+    },
+    tools: {
+        note: { description: 'x', exec: { command: ['./note'] } },
+        wait: { description: 'x', exec: { command: ['./wait'] } },
+    },
+    agents: {
+        plain: { model: 'plain', instructions: 'x' },
+        noting: { model: 'noting', instructions: 'x', tools: ['note'] },
+        slow: { model: 'slow', instructions: 'x', tools: ['wait'] },
+    },
+};
+
+async function setUp(t) {
+    const pawl = await Pawl.make(t, CONFIG, {
+        note: '#!/bin/sh\necho kept > /tmp/note 2>/dev/null; echo kept > note; echo done\n',
+        wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+    });
+
+    return pawl.start();
+}
+
+const erase = (pawl, id, headers) => pawl.api('DELETE', `/v1/sessions/${id}`, undefined, headers);
+
+async function isGone(pawl, id) {
+    for (const rest of ['', '/events', '/steps', '/events?wait=1']) {
+        const { status, body } = await pawl.api('GET', `/v1/sessions/${id}${rest}`);
+
+        assert.equal(status, 410, rest);
+        assert.equal(body.code, 'erased', rest);
+    }
+    for (const what of ['cancel', 'pause', 'resume', 'retry']) {
+        const { status } = await pawl.api('POST', `/v1/sessions/${id}/${what}`);
+
+        assert.equal(status, 410, what);
+    }
+    const { data } = await pawl.get('/v1/sessions?limit=1000');
+
+    assert.ok(!data.some((session) => session.id === id), 'it is in no list');
+    await pawl.verify();
+}
+
+test('an erased session is gone, over a restart, and its text with it', async (t) => {
+    const pawl = await setUp(t);
+    const other = await pawl.play('plain', 'other');
+    const { id } = await pawl.play('plain', SECRET, { metadata: { who: SECRET } });
+    const answer = await erase(pawl, id);
+
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assert.deepEqual(answer.body, { id, erased: true });
+    await isGone(pawl, id);
+    assert.equal((await erase(pawl, id)).status, 200, 'once more is as good');
+    await pawl.kill();
+    await pawl.start();
+    await isGone(pawl, id);
+    assert.deepEqual(await pawl.events(other.id), other.events);
+    await pawl.stop();
+    for (const name of readdirSync(pawl.folder).filter((file) => file.startsWith('pawl.db')))
+        if (name !== 'pawl.db.scratch')
+            assert.ok(!readFileSync(pawl.path(name)).includes(SECRET), name);
+});
+
+test('the folder of its tools goes, too', async (t) => {
+    const pawl = await setUp(t);
+    const { id } = await pawl.play('noting');
+    const folder = pawl.path(`pawl.db.scratch/${id}`);
+
+    assert.ok(existsSync(folder));
+    assert.equal((await erase(pawl, id)).status, 200);
+    await until('the end of the folder', () => !existsSync(folder));
+});
+
+test('one that is at work is not erased; cancelled, it is', async (t) => {
+    const pawl = await setUp(t);
+    const { id } = await pawl.create({ agent: 'slow', input: SECRET });
+    const refused = await erase(pawl, id);
+
+    assert.equal(refused.status, 409);
+    assert.equal(refused.body.code, 'session_state');
+    assert.match(refused.body.detail, /cancel it first/);
+    assert.equal((await pawl.session(id)).current_task, SECRET);
+    // Somebody follows it while it is erased.
+    await pawl.post(`/v1/sessions/${id}/cancel`);
+    const { seq } = (await pawl.events(id)).at(-1);
+    const follower = pawl.api('GET', `/v1/sessions/${id}/events?after=${seq}&wait=30`);
+
+    assert.equal((await erase(pawl, id)).status, 200);
+    assert.equal((await follower).status, 410);
+    await until('the end of its tools', () => pawl.tools().length === 0);
+    await isGone(pawl, id);
+});
+
+test('what does not exist, and keys that name what was erased', async (t) => {
+    const pawl = await setUp(t);
+    const key = { 'idempotency-key': 'k' };
+    const body = { agent: 'plain', input: 'x' };
+    const { id } = await pawl.create(body, key);
+
+    await pawl.ended(id);
+    assert.equal((await erase(pawl, 'ses_01890000-0000-7000-8000-000000000000')).status, 404);
+    assert.equal((await erase(pawl, 'x')).status, 404);
+    assert.equal((await erase(pawl, id, { 'idempotency-key': 'e' })).status, 200);
+    assert.equal((await erase(pawl, id, { 'idempotency-key': 'e' })).status, 200);
+    const again = await pawl.api('POST', '/v1/sessions', body, key);
+
+    assert.equal(again.status, 201, 'it was created, once');
+    assert.equal(again.body.id, id);
+    assert.equal(again.headers.get('idempotency-replayed'), 'true');
+    assert.equal((await pawl.get('/v1/sessions')).data.length, 0);
+    await pawl.verify();
+});
