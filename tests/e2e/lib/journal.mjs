@@ -6,10 +6,11 @@ export const ofKind = (events, kind) => events.filter((e) => e.kind === kind);
 // The tool calls that the model asked for: { call, tool, id, ... }.
 export const callsOf = (events) => ofKind(events, 'model_answered').flatMap((e) => e.calls ?? []);
 
-// What ended a call: its result, or its last failure.
-export const resultsOf = (events, call) =>
-    events.filter((e) => e.call === call &&
-        (e.kind === 'tool_finished' || (e.kind === 'tool_failed' && !e.retry_at)));
+const isResult = (e) => e.kind === 'tool_finished' || (e.kind === 'tool_failed' && !e.retry_at) ||
+    (e.kind === 'tool_reconciled' && e.outcome === 'happened');
+
+// What ended a call: its result, its last failure, or word that it happened.
+export const resultsOf = (events, call) => events.filter((e) => e.call === call && isResult(e));
 
 function checkNumbers(id, events) {
     events.forEach((e, i) => assert.equal(e.seq, i + 1, `${id}: a gap in the journal`));
@@ -41,7 +42,7 @@ function checkToolCalls(id, events) {
         if (e.kind === 'model_started')
             assert.deepEqual([...open], [], `${id}: the model was asked with calls open`);
         for (const c of e.kind === 'model_answered' ? (e.calls ?? []) : []) open.add(c.call);
-        if (e.kind === 'tool_finished' || (e.kind === 'tool_failed' && !e.retry_at))
+        if (isResult(e))
             assert.ok(open.delete(e.call), `${id}: a second result for call ${e.call}`);
         if (e.kind === 'tool_failed' && e.retry_at)
             assert.ok(open.has(e.call), `${id}: a failure of call ${e.call}, which has its result`);
