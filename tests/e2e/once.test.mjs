@@ -55,6 +55,7 @@ const CONFIG = {
         payer: { model: 'payer', instructions: 'x', tools: ['pay', 'ledger'] },
         stuck: { model: 'stuck', instructions: 'x', tools: ['stuck'] },
     },
+    limits: { crashes: 100 }, // so many in a row are the point here
 };
 const FILES = {
     pay: PAY,
@@ -102,7 +103,11 @@ test('killed again and again, no payment is made twice', async (t) => {
     const random = new Random(seedOfRun());
     const ids = [];
 
-    for (let i = 0; i < SESSIONS; i++) ids.push((await pawl.create({ agent: 'payer', input: 'go' })).id);
+    for (let i = 0; i < SESSIONS; i++) {
+        const { id } = await pawl.create({ agent: 'payer', input: 'go' });
+
+        ids.push(id);
+    }
     for (let i = 0; i < KILLS; i++) {
         await pause(random.between(50, 600)); // any moment will do
         await pawl.kill();
