@@ -116,10 +116,9 @@ static void on_page(struct store_op *op, void *arg)
         end(ask); /* the reader comes back with the id that it had last */
     } else if (op->events.events_n > 0) {
         write_page(stream, &op->events); /* and once it was taken, on_empty() goes on */
-    } else if (stream->is_final || ask->api->phase == API_STOPPING) {
-        end(ask);
-    } else if (waiter_seq(stream->waiter) == WAITER_ERASED) {
-        end(ask); /* who comes again is told that it was erased */
+    } else if (stream->is_final || ask->api->phase == API_STOPPING ||
+               waiter_seq(stream->waiter) == WAITER_ERASED) {
+        end(ask); /* who comes again is told if it was erased */
     } else if (waiter_seq(stream->waiter) > stream->sent) {
         read_page(ask); /* committed while we read */
     } else {

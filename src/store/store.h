@@ -87,6 +87,7 @@ struct store_session {
     enum session_status status;
     int is_paused;
     int is_live;        /* in flight or ready: a starting process takes it up at once */
+    int is_corrupt;     /* in a scan: key, wake_at_ms and id, for what they are worth; no more */
     uint32_t owner;     /* id of the worker in whose hands it is, or 0 */
     uint32_t epoch;     /* of that worker */
     int64_t wake_at_ms; /* not live, but a timer is set; 0: none */
@@ -102,7 +103,6 @@ struct store_session {
     uint32_t context_seq;  /* the event with the context in force */
     struct slice metadata; /* a JSON object */
     struct slice state;    /* session_encode() */
-    int is_corrupt;        /* in a scan: key, wake_at_ms and id, for what they are worth; no more */
 };
 
 /* Remembers what a write did, in the commit that did it. */

@@ -306,8 +306,9 @@ static void what_nobody_uses_is_a_warning(void **state)
         "pawl.yaml:1:13: warning: no model uses accounts.spare\n",
         "pawl.yaml:4:3: warning: no agent uses models.idle\n",
         "pawl.yaml:8:3: warning: no agent uses tools.now\n",
-        "pawl.yaml:8:52: warning: tools.now.parameters.propertis is no keyword of JSON Schema; did "
-        "you mean 'properties'?\n",
+        ("pawl.yaml:8:52: warning: tools.now.parameters.propertis is no keyword of JSON Schema; "
+         "did "
+         "you mean 'properties'?\n"),
     };
     struct buf report;
     struct err err;
