@@ -10,16 +10,22 @@
 void erase_apply(struct live *live, struct tick *tick, struct input *input)
 {
     struct engine_request *request = request_of(input);
+    int is_ended = session_is_ended(&tick->state);
 
     request->err = (struct err){ 0 };
     request->code = NULL;
-    if (session_is_ended(&tick->state)) {
+    if (is_ended && session_free_slots(&tick->state) == SESSION_CALLS_MAX) {
         tick->is_erasure = 1;
         return;
     }
     request->code = "session_state";
+    /* What became of a sent `effects: once` call must not be forgotten with its session. */
     (void)err_set(&request->err, ERR_CONFLICT,
-                  "session %s cannot be erased while its turn is under way; cancel it first",
+                  is_ended
+                      ? "session %s cannot be erased while a call of it is in doubt; settle it "
+                        "first"
+                      : "session %s cannot be erased while its turn is under way; cancel it "
+                        "first",
                   live->id.text);
 }
 

@@ -368,6 +368,11 @@ void book_erased(struct book *book, int64_t key)
         trace(book->world, "disk   ses%u is erased", session->index);
         if (session->life == LIFE_ACTIVE)
             fail(book->world, "ses%u is at work, and was erased", session->index);
+        for (size_t k = 0; k < session->calls_n; k++) {
+            if (session->calls[k].state != TOOLING_CLOSED)
+                fail(book->world, "call %u of ses%u is open, and it was erased",
+                     session->calls[k].number, session->index);
+        }
         session->is_erased = 1;
         return;
     }
