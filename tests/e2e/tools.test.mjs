@@ -287,7 +287,8 @@ test('a scratch folder that somebody removed is made again', async (t) => {
     assert.deepEqual((await play(setup, [['keep', {}]])).told, ['1\n']);
     rmSync(setup.pawl.path('pawl.db.scratch'), { recursive: true });
     assert.deepEqual((await play(setup, [['keep', {}]])).told, ['1\n']);
-    assert.deepEqual((await play(setup, [['keep', {}], ['keep', {}]])).told.sort(), ['1\n', '2\n']);
+    // Side by side: the first may count when the second has written, too.
+    assert.equal((await play(setup, [['keep', {}], ['keep', {}]])).told.sort().at(-1), '2\n');
 });
 
 test('what a tool leaves behind ends with it, and its result does not wait', async (t) => {
