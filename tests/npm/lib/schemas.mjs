@@ -88,6 +88,10 @@ export class Schemas {
         if (made.prefixItems || Array.isArray(made.items)) {
             delete made.contains;
         }
+        // And, among the items of an array, [] for fitting {"contains": …} if the item before it did.
+        if (made.contains !== undefined) {
+            made.minItems = Math.max(made.minItems ?? 0, 1);
+        }
         return made;
     }
 

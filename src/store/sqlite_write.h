@@ -1,0 +1,92 @@
+/*
+ * sqlite_write.h - one operation inside a transaction of the SQLite store: its statements, what it
+ * came to, and the functions that carry it out. For src/store/sqlite*.c only, on the writer's
+ * thread.
+ *
+ * Each operation makes its checks before its first write (key, owner, inbox, version), so one that
+ * is refused leaves no trace and the transaction goes on without a savepoint. One whose statement
+ * fails for its data (a row that contradicts the file) did write: the transaction is spoilt.
+ */
+#ifndef STORE_SQLITE_WRITE_H
+#define STORE_SQLITE_WRITE_H
+
+#include "base/arena.h"
+#include "store/backend.h"
+#include "store/sqlite_db.h"
+
+enum statement {
+    ST_BEGIN,
+    ST_COMMIT,
+    ST_ROLLBACK,
+    ST_KEY_GET,
+    ST_KEY_PUT,
+    ST_WORKER_EPOCH,
+    ST_INBOX_HAS,
+    ST_ID_TAKEN,
+    ST_SESSION_INSERT,
+    ST_SESSION_TICK,
+    ST_SESSION_UPDATE,
+    ST_SESSION_WHERE,
+    ST_EVENT_INSERT,
+    ST_INBOX_DELETE,
+    ST_INBOX_INSERT,
+    ST_REVISION_PUT,
+    ST_WORKER_INSERT,
+    ST_WORKER_START,
+    ST_WORKER_FORGET,
+    ST_WORKER_BEAT,
+    ST_TOMBSTONE_PUT,
+    ST_EVENTS_DELETE,
+    ST_INBOX_CLEAR,
+    ST_SESSION_DELETE,
+    ST_SWEEP,
+    STATEMENT_COUNT
+};
+
+/* What an operation came to, as long as its transaction may still be lost. */
+struct write_outcome {
+    struct err err;
+    int64_t key; /* of a session, an inbox row, a worker */
+    int is_unfinished;
+    struct arena *arena; /* of replay */
+    struct slice replay;
+    int is_replay;
+    uint32_t epoch;
+};
+
+/* The writer's connection while a transaction is open on it. */
+struct write {
+    sqlite3 *db;
+    sqlite3_stmt *st[STATEMENT_COUNT];
+    /* The last worker looked up in this transaction: all ticks of a batch have the same one. */
+    uint32_t fence_worker;
+    int64_t fence_epoch;
+};
+
+enum progress {
+    GO_ON,
+    REFUSED, /* the outcome says why; nothing of this operation is written */
+    FAILED,  /* the same, but the transaction is spoilt */
+};
+
+/* w->db is open; a failed one is to be closed, too. */
+enum err_code write_prepare(struct write *w, struct err *err) MUST_CHECK;
+void write_close(struct write *w);
+
+/* A statement that gives no rows; _counted: where it counts whether it met a row. */
+enum progress write_run(struct write *w, enum statement which, struct write_outcome *o);
+enum progress write_run_counted(struct write *w, enum statement which, int *ret_changed,
+                                struct write_outcome *o);
+
+/* The first row of a query, if any; the caller resets the statement. */
+enum progress write_first_row(struct write *w, enum statement which, int *ret_found,
+                              struct write_outcome *o);
+
+/* Carries out one operation: these four by themselves, write_op() any of them. */
+enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_tick(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_inbox(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_sweep(struct write *w, const struct store_op *op, struct write_outcome *o);
+
+#endif
