@@ -1,5 +1,6 @@
 /* backup.c - `pawl backup`: a copy of the store, beside a running server if there is one. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/command.h"
 #include "cli/known.h"
@@ -24,22 +25,18 @@ static int backup(const char *url, const char *path)
 
 static int run(const struct args *args)
 {
-    const char *url = args_value(args, "store", NULL);
-    struct config *config = NULL;
-
-    if (url)
-        return backup(url, args->words[0]);
-    int status = known_load(&config, args_value(args, "config", "pawl.yaml"));
+    char *url = NULL;
+    int status = known_store_url(&url, args);
 
     if (status == EXIT_GOOD)
-        status = backup(config->store, args->words[0]);
-    config_free(config);
+        status = backup(url, args->words[0]);
+    free(url);
     return status;
 }
 
 static const struct option options[] = {
     OPTION_CONFIG,
-    { "store", "URL", "this store instead of the configuration's: sqlite:PATH", 0, 0 },
+    OPTION_STORE,
     OPTIONS_END,
 };
 

@@ -62,6 +62,23 @@ struct config *known_try(const char *path)
     return load(&config, path, &report, &err) == ERR_NONE ? config : NULL;
 }
 
+int known_store_url(char **ret_url, const struct args *args)
+{
+    const char *url = args_value(args, "store", NULL);
+    struct config *config = NULL;
+
+    if (url) {
+        *ret_url = xstrdup(url);
+        return EXIT_GOOD;
+    }
+    int status = known_load(&config, args_value(args, "config", "pawl.yaml"));
+
+    if (status == EXIT_GOOD)
+        *ret_url = xstrdup(config->store);
+    config_free(config);
+    return status;
+}
+
 const char *known_store_path(const struct config *config)
 {
     static const char scheme[] = "sqlite:";

@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/fields.h"
 #include "cli/journal.h"
 #include "cli/show.h"
 #include "cli/term.h"
@@ -23,7 +24,6 @@ enum {
     SAID_BYTES_MAX = 4096,
     SAID_CHARS_LEAST = 12,
     OUT_BYTES_MAX = 1024 * 1024 * 1024,
-    BODY_BYTES_MAX = 64 * 1024 * 1024,
 };
 
 struct follow {
@@ -281,46 +281,6 @@ static int follow_session(struct follow *follow, int is_json)
 
 /* ---- the beginning ---- */
 
-static int put_metadata(const struct args *args, struct buf *body)
-{
-    const char *pair;
-    unsigned at = 0;
-
-    if (!args_has(args, "metadata"))
-        return EXIT_GOOD;
-    json_key(body, "metadata");
-    json_begin(body, '{');
-    while ((pair = args_next(args, "metadata", &at))) {
-        const char *equals = strchr(pair, '=');
-        CLEANUP(buf_release) struct buf name = { .max = BODY_BYTES_MAX };
-
-        if (!equals || equals == pair)
-            return command_fail(EXIT_USAGE, "--metadata takes NAME=VALUE, not '%s'", pair);
-        buf_put(&name, (struct slice){ pair, (size_t)(equals - pair) });
-        json_key(body, buf_cstr(&name));
-        json_put_str(body, slice_of(equals + 1));
-    }
-    json_end(body, '}');
-    return EXIT_GOOD;
-}
-
-static int put_context(const struct args *args, struct buf *body)
-{
-    CLEANUP(json_cleanup) struct json *root = NULL;
-    const char *context = args_value(args, "context", NULL);
-    struct err err = { 0 };
-
-    if (!context)
-        return EXIT_GOOD;
-    if (json_read(&root, slice_of(context), BODY_BYTES_MAX, &err))
-        return command_fail(EXIT_USAGE, "--context is no JSON: %s", err.msg);
-    if (json_kind(root) != JSON_KIND_OBJECT)
-        return command_fail(EXIT_USAGE, "--context takes an object, as in '{\"customer\":\"7\"}'");
-    json_key(body, "context");
-    json_put_raw(body, slice_of(context));
-    return EXIT_GOOD;
-}
-
 static int put_body(const struct args *args, struct buf *body)
 {
     for (unsigned i = 0; i < args->words_n; i++) {
@@ -332,10 +292,10 @@ static int put_body(const struct args *args, struct buf *body)
     json_put_str(body, slice_of(args->words[0]));
     json_key(body, "input");
     json_put_str(body, slice_of(args->words[1]));
-    int status = put_context(args, body);
+    int status = fields_put_context(body, args);
 
     if (status == EXIT_GOOD)
-        status = put_metadata(args, body);
+        status = fields_put_metadata(body, args);
     json_end(body, '}');
     return status;
 }
@@ -361,7 +321,7 @@ static int create(struct follow *follow, const struct client_request *request,
 
 static int start_and_follow(struct follow *follow, const struct args *args)
 {
-    CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
+    CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
     CLEANUP(answer_release) struct answer answer = { 0 };
     struct random random;
     int status = put_body(args, &body);
@@ -409,8 +369,8 @@ static int run(const struct args *args)
 }
 
 static const struct option options[] = {
-    { "context", "JSON", "an object for the agent's instructions: {{context.NAME}}", 0, 0 },
-    { "metadata", "NAME=VALUE", "to find the session by; may be repeated", 'm', 1 },
+    OPTION_CONTEXT,
+    OPTION_METADATA,
     { "key", "KEY", "Idempotency-Key: the same again follows the same session", 0, 0 },
     OPTION_JSON("at the end the session, as the API gives it"),
     OPTION_SERVER,

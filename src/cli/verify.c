@@ -240,22 +240,18 @@ static int verify_store(const char *url)
 
 static int run(const struct args *args)
 {
-    const char *url = args_value(args, "store", NULL);
-    struct config *config = NULL;
-
-    if (url)
-        return verify_store(url);
-    int status = known_load(&config, args_value(args, "config", "pawl.yaml"));
+    char *url = NULL;
+    int status = known_store_url(&url, args);
 
     if (status == EXIT_GOOD)
-        status = verify_store(config->store);
-    config_free(config);
+        status = verify_store(url);
+    free(url);
     return status;
 }
 
 static const struct option options[] = {
     OPTION_CONFIG,
-    { "store", "URL", "this store instead of the configuration's: sqlite:PATH", 0, 0 },
+    OPTION_STORE,
     OPTIONS_END,
 };
 

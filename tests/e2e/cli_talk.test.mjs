@@ -1,7 +1,7 @@
-// cli_talk.test.mjs - send, cancel, pause, resume and retry on the command line.
+// cli_talk.test.mjs - send, cancel, pause, resume, retry, set and erase on the command line.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pawl } from './lib/pawl.mjs';
+import { PAWL, Pawl, run } from './lib/pawl.mjs';
 import { until } from './lib/wait.mjs';
 
 const script = (...replies) => ({ provider: 'scripted', replies });
@@ -90,6 +90,54 @@ test('retry raises a budget that was reached', async (t) => {
     await says(pawl.cli(['retry', id]), 1, /cannot take 'retried'/);
 });
 
+test('set changes context, metadata and budget', async (t) => {
+    const pawl = await setUp(t);
+    const { id } = await pawl.play('plain', 'first', { metadata: { n: '1' } });
+    const { stdout } = await says(pawl.cli(['set', id, '--context', '{"who":"Ada"}', '-m', 'a=1',
+                                            '-m', 'b=x=y', '--tokens', '500', '--json']), 0, /^{/);
+    const { context, metadata, budget } = JSON.parse(stdout);
+
+    assert.deepEqual(context, { who: 'Ada' });
+    assert.deepEqual(metadata, { a: '1', b: 'x=y' });
+    assert.deepEqual(budget, { usd: null, tokens: 500 });
+    await says(pawl.cli(['set', id, '--metadata', 'c=3']), 0, /^COMPLETED/);
+    assert.deepEqual((await pawl.session(id)).metadata, { c: '3' });
+    assert.deepEqual((await pawl.session(id)).context, { who: 'Ada' });
+    await says(pawl.cli(['set', id]), 1, /nothing to change/);
+    await says(pawl.cli(['set', id, '--context', '[1]']), 2, /takes an object/);
+    await says(pawl.cli(['set', id, '--context', '{']), 2, /no JSON/);
+    await says(pawl.cli(['set', id, '--metadata', 'c']), 2, /NAME=VALUE/);
+    await says(pawl.cli(['set', id, '--usd', 'one']), 2, /--usd takes a number/);
+    await pawl.verify();
+});
+
+test('erase asks on a terminal, and takes --yes elsewhere', async (t) => {
+    const pawl = await setUp(t);
+    const { id } = await pawl.play('plain');
+    const other = await pawl.play('plain');
+    const onTerminal = (input) => run('script', ['-qec', `'${PAWL}' erase ${id}`, '/dev/null'], {
+        cwd: pawl.folder,
+        env: { ...pawl.environment(), PAWL_SERVER: pawl.url },
+        input,
+    });
+
+    await says(pawl.cli(['erase', id]), 2, /say --yes/);
+    await says(onTerminal('n\n'), 1, /Erase session ses_.*nothing was erased/s);
+    await says(onTerminal('\n'), 1, /nothing was erased/);
+    assert.equal((await pawl.session(id)).id, id);
+    await says(onTerminal('y\n'), 0, /is erased.*what stays/s);
+    assert.equal((await pawl.api('GET', `/v1/sessions/${id}`)).status, 410);
+    const { stdout } = await says(pawl.cli(['erase', other.id, '--yes', '--json']), 0, /^{/);
+
+    assert.deepEqual(JSON.parse(stdout), { id: other.id, erased: true });
+    await says(pawl.cli(['erase', other.id, '-y']), 0, /is erased/);
+    await says(pawl.cli(['show', id]), 1, /erased/);
+    const { id: slow } = await pawl.create({ agent: 'slow', input: 'go' });
+
+    await says(pawl.cli(['erase', slow, '-y']), 1, /cancel it first/);
+    await pawl.verify();
+});
+
 test('the same --key is done once', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.play('plain');
@@ -112,6 +160,11 @@ test('what is wrong has its exit code', async (t) => {
         await says(pawl.cli([name, NOBODY]), 1, /no session/);
         await says(pawl.cli([name, NOBODY], nowhere), 3, /no server answers/);
         await says(pawl.cli([name, '--help']), 0, /--reason/);
+    }
+    for (const args of [['set', NOBODY, '-m', 'a=1'], ['erase', NOBODY, '-y']]) {
+        await says(pawl.cli(args), 1, /no session/);
+        await says(pawl.cli(args, nowhere), 3, /no server answers/);
+        await says(pawl.cli([args[0]]), 2, new RegExp(`usage: pawl ${args[0]} ID`));
     }
     await says(pawl.cli(['send', NOBODY]), 2, /usage: pawl send ID TEXT/);
     await says(pawl.cli(['send', NOBODY, 'x']), 1, /no session/);

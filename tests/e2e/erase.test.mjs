@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Pawl } from './lib/pawl.mjs';
+import { Reader } from './lib/sse.mjs';
 import { until } from './lib/wait.mjs';
 
 const SECRET = 'the-secret-of-the-session';
@@ -102,6 +103,23 @@ test('one that is at work is not erased; cancelled, it is', async (t) => {
     assert.equal((await follower).status, 410);
     await until('the end of its tools', () => pawl.tools().length === 0);
     await isGone(pawl, id);
+});
+
+test('a stream of it ends, and is not there again', async (t) => {
+    const pawl = await setUp(t);
+    const { id, events } = await pawl.play('plain');
+    const reader = new Reader(pawl, id);
+
+    await reader.ended(); // of the turn: the stream goes on
+    assert.equal((await erase(pawl, id)).status, 200);
+    await reader.until((r) => r.lastStatus === 410, 'the end of the stream');
+    await reader.close();
+    assert.deepEqual([reader.streams, reader.ends > 0], [1, true], 'it ended as an answer ends');
+    assert.deepEqual(reader.events, events);
+    const { status, stdout, stderr } = await pawl.cli(['events', id, '-f']);
+
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.match(stderr, /erased/);
 });
 
 test('what does not exist, and keys that name what was erased', async (t) => {

@@ -139,9 +139,12 @@ test('a person says that it happened, once', async (t) => {
     const early = await pawl.api('GET', `/v1/sessions/${id}/steps`);
 
     assert.equal(early.body.data.at(-1).attempts.at(-1).status, 'IN_DOUBT');
-    const { status, stderr } = await settle('happened', '--output', 'seen', '--note', 'I looked');
+    const { status, stdout, stderr } =
+        await settle('happened', '--output', 'seen', '--note', 'I looked');
 
     assert.equal(status, 0, stderr);
+    assert.match(stdout, new RegExp(`^event \\d+: call ${call}, attempt 1, happened, says api:.*: ` +
+                                    'I looked\nthe tool\'s output: seen\n'));
     const { events, status: end } = await pawl.ended(id);
     const [said] = ofKind(events, 'tool_reconciled');
 
@@ -189,6 +192,26 @@ test('what was cancelled while it ran is settled for the record', async (t) => {
 
     assert.equal(session.status, 'CANCELLED');
     assert.equal((await pawl.events(id)).at(-1).kind, 'tool_reconciled');
+    await pawl.verify();
+});
+
+test('a session in doubt is not erased before somebody settles it', async (t) => {
+    const pawl = await setUp(t);
+    const id = await atWork(pawl);
+    const erase = () => pawl.api('DELETE', `/v1/sessions/${id}`);
+
+    await pawl.post(`/v1/sessions/${id}/cancel`);
+    const { call } = callsOf(await pawl.events(id))[0];
+    const refused = await erase();
+
+    assert.deepEqual([refused.status, refused.body.code], [409, 'session_state']);
+    assert.match(refused.body.detail, /in doubt; settle it first/);
+    await pawl.kill();
+    await pawl.start();
+    assert.equal((await erase()).status, 409, 'also after a crash');
+    await pawl.post(`/v1/sessions/${id}/calls/${call}/settle`, { outcome: 'happened' });
+    assert.equal((await erase()).status, 200);
+    assert.equal((await pawl.api('GET', `/v1/sessions/${id}`)).status, 410);
     await pawl.verify();
 });
 
