@@ -60,6 +60,16 @@ part_e2e() {
     build_in build && count_node e2e tests/e2e/*.test.mjs
 }
 
+# The long form of the test that kills the server: 200 times, or as often as it is told.
+verb_kills() { # [N]
+    packages_need "${packages_build[@]}" "${packages_test[@]}"
+    build_in build >"$log_dir/build.log" 2>&1 || {
+        cat "$log_dir/build.log"
+        die "the build failed"
+    }
+    E2E_KILLS=${1:-200} exec node --test --test-reporter=spec tests/e2e/crash.test.mjs
+}
+
 # What packages from npm say of the same. Those are fetched once for each state of the lock file.
 part_npm() {
     if [ tests/npm/package-lock.json -nt tests/npm/node_modules/.package-lock.json ]; then

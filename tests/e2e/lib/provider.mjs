@@ -46,7 +46,7 @@ export const hangUp = () => ({ hangUp: true });          // closes without an an
 export const cutOff = () => ({ cutOff: true });          // closes in the middle of one
 export const neverAnswer = () => ({ never: true });
 
-// ---- of a stream only ----
+// ---- of a stream only: { pace } is the time between two pieces of its bytes, in ms ----
 
 // Closes after `n` chunks of the answer `what`.
 export const cutAfter = (n, what) => ({ ...what, cutAfter: n });
@@ -180,7 +180,7 @@ function cut(text) {
     return (text ?? '').match(new RegExp(`.{1,${chars}}`, 'gsu')) ?? [];
 }
 
-async function sendStream(res, { cutAfter, silentAfter, headers }, chunks) {
+async function sendStream(res, { cutAfter, silentAfter, headers, pace }, chunks) {
     const kept = chunks.slice(0, cutAfter ?? silentAfter ?? chunks.length);
     const text = kept.map((chunk) =>
         `data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`).join('');
@@ -191,7 +191,8 @@ async function sendStream(res, { cutAfter, silentAfter, headers }, chunks) {
 
     for (let at = 0; at < bytes.length && !res.destroyed; at += step) {
         res.write(bytes.subarray(at, at + step));
-        await new Promise(setImmediate); // a piece of its own, as far as that is ours
+        // A piece of its own, as far as that is ours.
+        await (pace ? pause(pace) : new Promise(setImmediate));
     }
     if (cutAfter !== undefined) res.socket?.end();
     else if (silentAfter === undefined) res.end();
