@@ -65,6 +65,15 @@ const struct store_idempotency *mem_key(const struct mem_store *m,
     return NULL;
 }
 
+struct mem_blob *mem_blob(const struct mem_store *m, struct slice hash)
+{
+    for (size_t i = 0; i < m->blobs_n; i++) {
+        if (slice_equal(m->blobs[i].hash, hash))
+            return &m->blobs[i];
+    }
+    return NULL;
+}
+
 static void finish(struct mem_store *m, struct store_op *op)
 {
     arena_reset(m->scratch);
@@ -128,6 +137,7 @@ void mem_drop_journal(struct mem_session *session)
     for (size_t i = 0; i < session->row.seq; i++) {
         mem_drop(session->events[i].body);
         mem_drop(session->events[i].wire);
+        mem_drop(session->events[i].blob.hash);
     }
     free(session->events);
     session->events = NULL;
@@ -179,12 +189,17 @@ static void free_rows(struct mem_store *m)
     }
     for (size_t i = 0; i < m->workers_n; i++)
         mem_drop(m->workers[i].name);
+    for (size_t i = 0; i < m->blobs_n; i++) {
+        mem_drop(m->blobs[i].hash);
+        mem_drop(m->blobs[i].data);
+    }
     free_revisions(m->revisions);
     map_free(m->session_by_id);
     free(m->sessions);
     free(m->inbox);
     free(m->keys);
     free(m->workers);
+    free(m->blobs);
 }
 
 static void mem_close(struct store *store)

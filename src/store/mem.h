@@ -27,6 +27,12 @@ struct mem_revision {
     struct slice hash, agent, text;
 };
 
+/* Named by events whose blob has this hash and no data. */
+struct mem_blob {
+    struct slice hash, data;
+    size_t names;
+};
+
 struct mem_worker {
     struct slice name;
     uint32_t epoch; /* 0: forgotten, no commit of it passes */
@@ -49,6 +55,8 @@ struct mem_store {
     int64_t inbox_last;
     struct store_idempotency *keys;
     size_t keys_n, keys_cap;
+    struct mem_blob *blobs;
+    size_t blobs_n, blobs_cap;
     struct map *revisions;
     struct mem_worker *workers; /* id i is workers[i - 1] */
     size_t workers_n, workers_cap;
@@ -63,6 +71,7 @@ void mem_drop(struct slice bytes);
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
 void mem_drop_journal(struct mem_session *session);
+struct mem_blob *mem_blob(const struct mem_store *m, struct slice hash); /* NULL: none */
 struct mem_session *mem_session(const struct mem_store *m, int64_t key); /* NULL: none */
 const struct store_idempotency *mem_key(const struct mem_store *m,
                                         const struct store_idempotency *key); /* NULL: none */

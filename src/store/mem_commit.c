@@ -94,6 +94,19 @@ static enum err_code check_version(const struct mem_store *m, const struct store
     return ERR_NONE;
 }
 
+static enum err_code check_blobs(const struct mem_store *m, const struct store_commit *commit,
+                                 struct err *err)
+{
+    for (size_t i = 0; i < commit->events_n; i++) {
+        const struct store_blob *blob = &commit->events[i].blob;
+
+        if (blob->hash.len > 0 && !blob->data.ptr && !mem_blob(m, blob->hash))
+            return err_set(err, ERR_NOT_FOUND, "event %u names a blob that is not there",
+                           commit->events[i].seq);
+    }
+    return ERR_NONE;
+}
+
 static struct mem_session *add_session(struct mem_store *m, const struct store_session *row)
 {
     struct mem_session *session = xcalloc(1, sizeof(*session));
@@ -133,13 +146,45 @@ static void update_row(struct store_session *stored, const struct store_session 
     *stored = next;
 }
 
-static void append(struct mem_session *session, const struct store_event *event)
+static void name_blob(struct mem_store *m, const struct store_blob *blob)
 {
+    struct mem_blob *stored = mem_blob(m, blob->hash);
+
+    if (blob->hash.len == 0)
+        return;
+    if (!stored) {
+        m->blobs = mem_grow(m->blobs, m->blobs_n, &m->blobs_cap, sizeof(*m->blobs));
+        stored = &m->blobs[m->blobs_n++];
+        *stored = (struct mem_blob){ .hash = mem_copy(blob->hash), .data = mem_copy(blob->data) };
+    }
+    stored->names++;
+}
+
+static void drop_name(struct mem_store *m, const struct store_blob *blob)
+{
+    struct mem_blob *stored = mem_blob(m, blob->hash);
+
+    if (blob->hash.len == 0 || --stored->names > 0)
+        return;
+    mem_drop(stored->hash);
+    mem_drop(stored->data);
+    *stored = m->blobs[--m->blobs_n];
+}
+
+static void append(struct mem_store *m, struct mem_session *session,
+                   const struct store_event *event)
+{
+    struct store_event *stored;
+
+    name_blob(m, &event->blob);
     session->events =
         mem_grow(session->events, event->seq - 1, &session->events_cap, sizeof(*session->events));
-    session->events[event->seq - 1] = *event;
-    session->events[event->seq - 1].body = mem_copy(event->body);
-    session->events[event->seq - 1].wire = mem_copy(event->wire);
+    stored = &session->events[event->seq - 1];
+    *stored = *event;
+    stored->body = mem_copy(event->body);
+    stored->wire = mem_copy(event->wire);
+    stored->blob.hash = mem_copy(event->blob.hash);
+    stored->blob.data = (struct slice){ 0 };
 }
 
 static void delete_inbox(struct mem_store *m, int64_t id)
@@ -159,13 +204,13 @@ static void commit(struct mem_store *m, struct store_op *op)
 
     if (is_used(m, &c->idempotency, &c->is_replay, &c->replay, &op->err) ||
         check_owner(m, &c->row, &op->err) || check_inbox(m, c, &op->err) ||
-        check_version(m, c, &op->err))
+        check_blobs(m, c, &op->err) || check_version(m, c, &op->err))
         return;
 
     struct mem_session *session = c->row.key ? mem_session(m, c->row.key) : add_session(m, &c->row);
 
     for (size_t i = 0; i < c->events_n; i++)
-        append(session, &c->events[i]);
+        append(m, session, &c->events[i]);
     update_row(&session->row, &c->row);
     for (size_t i = 0; i < c->inbox_done_n; i++)
         delete_inbox(m, c->inbox_done[i]);
@@ -283,6 +328,8 @@ static void erase(struct mem_store *m, struct store_op *op)
         if (m->inbox[i].session == op->erase.session)
             delete_inbox(m, m->inbox[i].row.id);
     }
+    for (size_t i = 0; i < session->row.seq; i++)
+        drop_name(m, &session->events[i].blob);
     mem_drop_journal(session);
     mem_drop(session->row.metadata);
     mem_drop(session->row.state);
@@ -306,6 +353,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_LIST:
     case STORE_SCAN:
     case STORE_KEY:
+    case STORE_BLOB:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__); break;

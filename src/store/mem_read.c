@@ -153,6 +153,8 @@ static struct store_event event_part(const struct store_event *event, enum store
 {
     struct store_event part = *event;
 
+    if (what != STORE_EVENTS_ALL)
+        part.blob = (struct store_blob){ 0 };
     if (what == STORE_EVENTS_BODIES)
         part.wire = (struct slice){ 0 };
     if (what == STORE_EVENTS_WIRES && part.wire.ptr)
@@ -329,6 +331,34 @@ static void revision_get(const struct mem_store *m, struct store_op *op)
     op->revision.text = revision->text;
 }
 
+static const struct store_event *find_named(const struct mem_session *session, uint32_t call)
+{
+    for (size_t i = 0; session && i < session->row.seq; i++) {
+        if (session->events[i].blob.hash.len > 0 && session->events[i].blob.call == call)
+            return &session->events[i];
+    }
+    return NULL;
+}
+
+static void blob(const struct mem_store *m, struct store_op *op)
+{
+    struct store_blob_read *read = &op->blob;
+    const struct store_event *event = find_named(mem_session(m, read->session), read->call);
+
+    if (!event) {
+        (void)err_set(&op->err, ERR_NOT_FOUND, "call %u has no output beside its event",
+                      read->call);
+        return;
+    }
+    struct slice data = mem_blob(m, event->blob.hash)->data;
+    size_t from = read->offset < data.len ? (size_t)read->offset : data.len;
+    size_t left = data.len - from;
+
+    read->hash = event->blob.hash;
+    read->bytes = data.len;
+    read->data = (struct slice){ data.ptr + from, left < read->length ? left : read->length };
+}
+
 void mem_read(struct mem_store *m, struct store_op *op)
 {
     switch (op->kind) {
@@ -338,6 +368,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_SCAN: scan(m, &op->scan); break;
     case STORE_KEY: key(m, op); break;
     case STORE_INBOX_LIST: inbox_list(m, op); break;
+    case STORE_BLOB: blob(m, op); break;
     case STORE_REVISION_GET: revision_get(m, op); break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:

@@ -159,7 +159,8 @@ size_t sqlite_op_bytes(const struct store_op *op)
         return bytes;
     bytes += op->commit.row.state.len + op->commit.row.metadata.len;
     for (size_t i = 0; i < op->commit.events_n; i++)
-        bytes += op->commit.events[i].body.len + op->commit.events[i].wire.len;
+        bytes += op->commit.events[i].body.len + op->commit.events[i].wire.len +
+                 op->commit.events[i].blob.data.len;
     return bytes;
 }
 

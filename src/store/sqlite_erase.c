@@ -22,6 +22,27 @@ static enum progress check_version(struct write *w, int64_t session, uint64_t ve
     return REFUSED;
 }
 
+/* Statements whose first parameter is the session. */
+static enum progress run_steps(struct write *w, const enum statement *steps, size_t n,
+                               int64_t session, struct write_outcome *o)
+{
+    enum progress progress = GO_ON;
+
+    for (size_t i = 0; i < n && progress == GO_ON; i++) {
+        sqlite_bind_int(w->st[steps[i]], 1, session);
+        progress = write_run(w, steps[i], o);
+    }
+    return progress;
+}
+
+enum progress write_blobs_drop(struct write *w, int64_t session, struct write_outcome *o)
+{
+    static const enum statement steps[] = { ST_BLOB_PIECES_DELETE, ST_BLOBS_DELETE,
+                                            ST_BLOB_NAMES_DELETE };
+
+    return run_steps(w, steps, ARRAY_LEN(steps), session, o);
+}
+
 /* The connection has secure_delete: what is deleted is overwritten. */
 enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o)
 {
@@ -29,12 +50,12 @@ enum progress write_erase(struct write *w, const struct store_op *op, struct wri
                                             ST_SESSION_DELETE };
     enum progress progress = check_version(w, op->erase.session, op->erase.version, o);
 
+    if (progress != GO_ON)
+        return progress;
     sqlite_bind_int(w->st[ST_TOMBSTONE_PUT], 2, op->erase.at_ms);
-    for (size_t i = 0; i < ARRAY_LEN(steps) && progress == GO_ON; i++) {
-        sqlite_bind_int(w->st[steps[i]], 1, op->erase.session);
-        progress = write_run(w, steps[i], o);
-    }
-    return progress;
+    progress = write_blobs_drop(w, op->erase.session, o);
+    return progress == GO_ON ? run_steps(w, steps, ARRAY_LEN(steps), op->erase.session, o)
+                             : progress;
 }
 
 /* In pieces, so that a day's rows do not hold up the ticks behind them. */

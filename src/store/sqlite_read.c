@@ -42,6 +42,7 @@ enum statement {
     ST_KEY = ST_SCAN + STORE_SCAN_ALL + 1,
     ST_INBOX,
     ST_REVISION,
+    ST_BLOB,
     ST_TOMBSTONE,
     STATEMENT_COUNT
 };
@@ -49,10 +50,15 @@ enum statement {
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_LOAD] = SCAN "WHERE s.id = ?1",
     [ST_LOAD_TEXTS] = NULL, /* with sqlite_text_joins: see prepare_all() */
-    [ST_EVENTS + STORE_EVENTS_BODIES] = "SELECT seq, at_ms, kind, body, NULL" EVENTS_WHERE,
-    [ST_EVENTS + STORE_EVENTS_WIRES] =
-        "SELECT seq, at_ms, kind, CASE WHEN wire IS NULL THEN body END, wire" EVENTS_WHERE,
-    [ST_EVENTS + STORE_EVENTS_ALL] = "SELECT seq, at_ms, kind, body, wire" EVENTS_WHERE,
+    [ST_EVENTS + STORE_EVENTS_BODIES] =
+        "SELECT seq, at_ms, kind, body, NULL, NULL, 0, 0" EVENTS_WHERE,
+    [ST_EVENTS + STORE_EVENTS_WIRES] = "SELECT seq, at_ms, kind, CASE WHEN wire IS NULL THEN body "
+                                       "END, wire, NULL, 0, 0" EVENTS_WHERE,
+    [ST_EVENTS + STORE_EVENTS_ALL] =
+        "SELECT e.seq, e.at_ms, e.kind, e.body, e.wire, b.hash, b.bytes, n.call FROM event e"
+        " LEFT JOIN blob_name n ON n.session = e.session AND n.seq = e.seq"
+        " LEFT JOIN blob b ON b.key = n.blob"
+        " WHERE e.session = ?1 AND e.seq > ?2 AND e.seq <= ?3 ORDER BY e.seq LIMIT ?4",
     [ST_SCAN + STORE_SCAN_LIVE] = SCAN "INDEXED BY session_live WHERE s.is_live = 1 AND s.key > ?1"
                                        " ORDER BY s.key LIMIT ?3",
     [ST_SCAN + STORE_SCAN_TIMED] = SCAN "INDEXED BY session_wake WHERE s.wake_at_ms <> 0"
@@ -64,6 +70,14 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_KEY] = "SELECT body_hash, response, at_ms FROM idempotency"
                " WHERE tenant = ?1 AND route = ?2 AND key = ?3",
     [ST_INBOX] = "SELECT id, kind, body, at_ms FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2",
+    /* A piece, and with it what it is a piece of; one row without a piece where none is asked for.
+     */
+    [ST_BLOB] =
+        "SELECT b.hash, b.bytes, p.at, p.data FROM blob_name n JOIN blob b ON b.key = n.blob"
+        " LEFT JOIN blob_piece p ON p.blob = b.key AND p.at < ?4"
+        " AND p.at >= (SELECT coalesce(max(at), 0) FROM blob_piece"
+        " WHERE blob = b.key AND at <= ?3)"
+        " WHERE n.session = ?1 AND n.call = ?2 ORDER BY p.at",
     [ST_TOMBSTONE] = "SELECT erased_at_ms FROM tombstone WHERE id = ?1",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
@@ -239,6 +253,9 @@ static struct store_event read_event(struct rows *rows)
         .kind = kind,
         .body = column_text(rows, 3),
         .wire = column_text(rows, 4),
+        .blob = { .hash = column_text(rows, 5),
+                  .bytes = (uint64_t)column_int(rows, 6, INT64_MAX),
+                  .call = column_u32(rows, 7) },
     };
 }
 
@@ -363,6 +380,64 @@ static void read_revision(struct rows *rows, struct store_op *op)
     }
 }
 
+/* The part of a piece that was asked for, behind those before it; false if they leave a gap. */
+static int add_piece(struct rows *rows, const struct store_blob_read *op, struct buf *data)
+{
+    uint64_t at = (uint64_t)column_int(rows, 2, INT64_MAX);
+    struct slice piece = sqlite_column(rows->st, 3);
+    uint64_t from = op->offset + data->len; /* the next byte that is wanted */
+    uint64_t until = op->offset + op->length;
+
+    if (!piece.ptr) /* none begins before the end of what was asked for */
+        return 1;
+    if (at > from || rows->is_bad)
+        return 0;
+    uint64_t skipped = from - at;
+
+    if (skipped >= piece.len)
+        return 1;
+    piece = (struct slice){ piece.ptr + skipped, piece.len - skipped };
+    if (piece.len > until - from)
+        piece.len = (size_t)(until - from);
+    buf_put(data, piece);
+    return 1;
+}
+
+/* How many bytes of it a sound store gives. */
+static uint64_t wanted_bytes(const struct store_blob_read *op)
+{
+    uint64_t left = op->offset < op->bytes ? op->bytes - op->offset : 0;
+
+    return left < op->length ? left : op->length;
+}
+
+static void read_blob(struct rows *rows, struct store_blob_read *op)
+{
+    CLEANUP(buf_release) struct buf data = { .max = STORE_BLOB_READ_MAX };
+    int is_whole = 1;
+    size_t n = 0;
+
+    sqlite_bind_int(rows->st, 1, op->session);
+    sqlite_bind_int(rows->st, 2, op->call);
+    sqlite_bind_int(rows->st, 3, (int64_t)op->offset);
+    sqlite_bind_int(rows->st, 4, (int64_t)op->offset + op->length);
+    for (; next(rows); n++) {
+        if (n == 0) {
+            op->hash = column_text(rows, 0);
+            op->bytes = (uint64_t)column_int(rows, 1, INT64_MAX);
+        }
+        is_whole &= add_piece(rows, op, &data);
+    }
+    if (rows->err->code)
+        return;
+    if (n == 0)
+        (void)err_set(rows->err, ERR_NOT_FOUND, "call %u has no output beside its event", op->call);
+    else if (!is_whole || data.len != wanted_bytes(op))
+        (void)err_set(rows->err, ERR_CORRUPT, "pieces of the output of call %u are missing",
+                      op->call);
+    op->data = arena_slice(rows->arena, buf_slice(&data));
+}
+
 /* ---- dispatch ---- */
 
 /* A list is prepared for its filter each time: 50 us beside a page of rows. */
@@ -382,6 +457,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_SCAN: return r->st[ST_SCAN + (int)op->scan.what];
     case STORE_KEY: return r->st[ST_KEY];
     case STORE_INBOX_LIST: return r->st[ST_INBOX];
+    case STORE_BLOB: return r->st[ST_BLOB];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_LIST:
     case STORE_COMMIT:
@@ -404,6 +480,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_SCAN: read_scan(rows, &op->scan); break;
     case STORE_KEY: read_key(rows, &op->key); break;
     case STORE_INBOX_LIST: read_inbox(rows, op); break;
+    case STORE_BLOB: read_blob(rows, &op->blob); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
     case STORE_LIST:
     case STORE_COMMIT:

@@ -134,7 +134,29 @@ static const char tables_2[] = "CREATE TABLE tombstone ("
                                "  nanousd INTEGER NOT NULL"
                                ") STRICT;";
 
-static const char *const migrations[] = { tables_1, tables_2 };
+/* What calls printed that is too large for their events: in pieces, so that none is long. */
+static const char tables_3[] = "CREATE TABLE blob ("
+                               "  key INTEGER PRIMARY KEY AUTOINCREMENT,"
+                               "  hash TEXT NOT NULL UNIQUE," /* SHA-256 of all of it */
+                               "  bytes INTEGER NOT NULL"
+                               ") STRICT;"
+                               "CREATE TABLE blob_piece ("
+                               "  blob INTEGER NOT NULL," /* blob.key */
+                               "  at INTEGER NOT NULL,"   /* its first byte's place in the whole */
+                               "  data BLOB NOT NULL"
+                               ") STRICT;"
+                               "CREATE UNIQUE INDEX blob_piece_at ON blob_piece (blob, at);"
+                               /* Which event names it. */
+                               "CREATE TABLE blob_name ("
+                               "  session INTEGER NOT NULL,"
+                               "  seq INTEGER NOT NULL,"
+                               "  call INTEGER NOT NULL," /* whose output it is */
+                               "  blob INTEGER NOT NULL"
+                               ") STRICT;"
+                               "CREATE UNIQUE INDEX blob_name_seq ON blob_name (session, seq);"
+                               "CREATE INDEX blob_name_blob ON blob_name (blob);";
+
+static const char *const migrations[] = { tables_1, tables_2, tables_3 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

@@ -222,7 +222,9 @@ static enum progress append(struct write *w, int64_t session, const struct store
     sqlite_bind_text(st, 4, slice_of(event_kind_name(event->kind)));
     sqlite_bind_text_or_null(st, 5, event->wire);
     sqlite_bind_text(st, 6, event->body);
-    return write_run(w, ST_EVENT_INSERT, o);
+    enum progress progress = write_run(w, ST_EVENT_INSERT, o);
+
+    return progress == GO_ON ? write_blob(w, session, event, o) : progress;
 }
 
 static enum progress remember(struct write *w, const struct store_idempotency *key,
@@ -250,6 +252,8 @@ static enum progress check_tick(struct write *w, const struct store_commit *comm
         progress = check_owner(w, &commit->row, o);
     if (progress == GO_ON)
         progress = check_inbox(w, commit, o);
+    if (progress == GO_ON)
+        progress = write_blobs_check(w, commit, o);
     return progress;
 }
 

@@ -6,6 +6,10 @@
     "status = ?4, is_paused = ?5, owner = ?7, epoch = ?8, updated_at_ms = ?10, turn = ?12,"        \
     " steps = ?13, tokens = ?14, nanousd = ?15, seq = ?16, task_seq = ?17, end_seq = ?18,"         \
     " context_seq = ?19, state = ?20, version = version + 1"
+/* Blobs that this session alone names. */
+#define BLOBS_OF_ONE                                                                               \
+    "(SELECT blob FROM blob_name n WHERE session = ?1 AND NOT EXISTS"                              \
+    " (SELECT 1 FROM blob_name o WHERE o.blob = n.blob AND o.session <> ?1))"
 #define SAME_VERSION " WHERE key = ?1 AND version = ?2 AND seq = ?3"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
@@ -38,6 +42,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_SESSION_WHERE] = "SELECT version, seq FROM session WHERE key = ?1",
     [ST_EVENT_INSERT] = "INSERT INTO event (session, seq, at_ms, kind, wire, body)"
                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [ST_BLOB_KEY] = "SELECT key FROM blob WHERE hash = ?1",
+    [ST_BLOB_INSERT] = "INSERT INTO blob (hash, bytes) VALUES (?1, ?2)",
+    [ST_BLOB_PIECE] = "INSERT INTO blob_piece (blob, at, data) VALUES (?1, ?2, ?3)",
+    [ST_BLOB_NAME] = "INSERT INTO blob_name (session, seq, call, blob) VALUES (?1, ?2, ?3, ?4)",
     [ST_INBOX_DELETE] = "DELETE FROM inbox WHERE id = ?1",
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"
@@ -54,6 +62,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                          " tokens, nanousd FROM session WHERE key = ?1",
     [ST_EVENTS_DELETE] = "DELETE FROM event WHERE session = ?1",
     [ST_INBOX_CLEAR] = "DELETE FROM inbox WHERE session = ?1",
+    [ST_BLOB_PIECES_DELETE] = "DELETE FROM blob_piece WHERE blob IN " BLOBS_OF_ONE,
+    [ST_BLOBS_DELETE] = "DELETE FROM blob WHERE key IN " BLOBS_OF_ONE,
+    [ST_BLOB_NAMES_DELETE] = "DELETE FROM blob_name WHERE session = ?1",
     [ST_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
@@ -180,6 +191,7 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_LIST:
     case STORE_SCAN:
     case STORE_KEY:
+    case STORE_BLOB:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: break;

@@ -28,6 +28,10 @@ enum statement {
     ST_SESSION_UPDATE,
     ST_SESSION_WHERE,
     ST_EVENT_INSERT,
+    ST_BLOB_KEY,
+    ST_BLOB_INSERT,
+    ST_BLOB_PIECE,
+    ST_BLOB_NAME,
     ST_INBOX_DELETE,
     ST_INBOX_INSERT,
     ST_REVISION_PUT,
@@ -38,6 +42,9 @@ enum statement {
     ST_TOMBSTONE_PUT,
     ST_EVENTS_DELETE,
     ST_INBOX_CLEAR,
+    ST_BLOB_PIECES_DELETE,
+    ST_BLOBS_DELETE,
+    ST_BLOB_NAMES_DELETE,
     ST_SESSION_DELETE,
     ST_SWEEP,
     STATEMENT_COUNT
@@ -81,6 +88,14 @@ enum progress write_run_counted(struct write *w, enum statement which, int *ret_
 /* The first row of a query, if any; the caller resets the statement. */
 enum progress write_first_row(struct write *w, enum statement which, int *ret_found,
                               struct write_outcome *o);
+
+/* sqlite_blob.c: what a tick's events name. Checked before the tick's first write. */
+enum progress write_blobs_check(struct write *w, const struct store_commit *commit,
+                                struct write_outcome *o);
+enum progress write_blob(struct write *w, int64_t session, const struct store_event *event,
+                         struct write_outcome *o);
+/* Names of a session's blobs, and the blobs that nobody else names. */
+enum progress write_blobs_drop(struct write *w, int64_t session, struct write_outcome *o);
 
 /* Carries out one operation: these four by themselves, write_op() any of them. */
 enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o);

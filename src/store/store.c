@@ -57,6 +57,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_LIST:
     case STORE_SCAN:
     case STORE_KEY:
+    case STORE_BLOB:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: break;
@@ -116,14 +117,20 @@ static enum err_code check_idempotency(const struct store_idempotency *key, stru
 static enum err_code check_events(const struct store_commit *commit, struct err *err)
 {
     size_t total = commit->row.state.len + commit->row.metadata.len;
+    size_t blobs = 0;
 
     for (size_t i = 0; i < commit->events_n; i++) {
         const struct store_event *event = &commit->events[i];
 
-        if (check_body(event->body, "an event", err) || check_body(event->wire, "a message", err))
+        if (check_body(event->body, "an event", err) || check_body(event->wire, "a message", err) ||
+            check_name(event->blob.hash, "a blob's hash", err))
             return err->code;
         total += event->body.len + event->wire.len;
+        blobs += event->blob.data.len;
     }
+    if (blobs > STORE_BLOBS_BYTES_MAX)
+        return err_set(err, ERR_LIMIT, "a tick has blobs of %zu bytes, at most %d can be committed",
+                       blobs, (int)STORE_BLOBS_BYTES_MAX);
     if (total > STORE_COMMIT_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "a tick has %zu bytes, at most %d can be committed", total,
                        (int)STORE_COMMIT_BYTES_MAX);
@@ -164,6 +171,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_LIST:
     case STORE_SCAN:
     case STORE_KEY:
+    case STORE_BLOB:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_WORKER_BEAT:
@@ -176,6 +184,12 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
 
 /* ---- submit and complete: what only a bug of ours can break ---- */
 
+static void assert_blob(const struct store_blob *blob)
+{
+    ASSERT((blob->hash.len > 0) == (blob->call > 0));
+    ASSERT(!blob->data.ptr || (blob->hash.len > 0 && blob->data.len == blob->bytes));
+}
+
 static void assert_commit(const struct store_commit *commit)
 {
     const struct store_session *row = &commit->row;
@@ -187,6 +201,7 @@ static void assert_commit(const struct store_commit *commit)
     for (size_t i = 0; i < commit->events_n; i++) {
         ASSERT(commit->events[i].kind < EV_KIND_COUNT);
         ASSERT(commit->events[i].seq == row->seq - (commit->events_n - 1 - i));
+        assert_blob(&commit->events[i].blob);
     }
 }
 
@@ -205,6 +220,10 @@ static void assert_op(const struct store_op *op)
         ASSERT(op->list.filter.metadata_n <= STORE_METADATA_FILTERS_MAX);
         break;
     case STORE_SCAN: assert_page(op->scan.limit); break;
+    case STORE_BLOB:
+        ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
+        ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);
+        break;
     case STORE_LOAD:
     case STORE_KEY:
     case STORE_INBOX_ADD:

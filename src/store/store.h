@@ -46,13 +46,14 @@ enum store_op_kind {
     STORE_LIST,         /* sessions, newest first, filtered, a page */
     STORE_SCAN,         /* sessions by key: recovery, timers, verify */
     STORE_KEY,          /* what a former request with this Idempotency-Key did */
+    STORE_BLOB,         /* a stretch of what a call printed that was too large for its event */
     STORE_INBOX_ADD,    /* something from outside for a session that another worker owns */
     STORE_INBOX_LIST,   /* what waits there for a session */
     STORE_REVISION_PUT, /* a revision's canonical text; there already: no change */
     STORE_REVISION_GET,
     STORE_WORKER_START, /* a process begins: its id, and an epoch above all former ones */
     STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
-    STORE_ERASE,        /* a session, its journal and its inbox: a tombstone stays */
+    STORE_ERASE,        /* a session, its journal, inbox and blobs: a tombstone stays */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_OP_KIND_COUNT
 };
@@ -60,10 +61,24 @@ enum store_op_kind {
 enum {
     STORE_NAME_MAX = 1024,                     /* ids, names, hashes, keys, routes */
     STORE_BODY_MAX = 16 * 1024 * 1024,         /* a body, wire, state, response, metadata, text */
-    STORE_COMMIT_BYTES_MAX = 64 * 1024 * 1024, /* all of one tick */
+    STORE_COMMIT_BYTES_MAX = 64 * 1024 * 1024, /* all of one tick, but for its blobs: */
+    STORE_BLOBS_BYTES_MAX = 512 * 1024 * 1024, /* these */
+    STORE_BLOB_READ_MAX = 1024 * 1024,         /* of one, at once */
+    STORE_BLOB_OFFSET_MAX = INT32_MAX,         /* behind the end of any */
     STORE_PAGE_MAX = 1000,
     STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024,
     STORE_METADATA_FILTERS_MAX = 8,
+};
+
+/*
+ * What a call printed, whole, where it is too large for the event that tells of it. Kept once,
+ * however many events name it, and as long as one of them is stored.
+ */
+struct store_blob {
+    struct slice hash; /* SHA-256 of it, 64 hex digits; empty: the event names none */
+    uint64_t bytes;
+    uint32_t call;     /* whose it is: at most one of a call's events names one */
+    struct slice data; /* in for a commit. NULL: it is stored already, and named once more */
 };
 
 /* One entry of a journal. */
@@ -73,6 +88,7 @@ struct store_event {
     int64_t at_ms;
     struct slice body; /* JSON, see core/event_json.h */
     struct slice wire; /* rendered for the session's model format, or NULL */
+    struct store_blob blob;
 };
 
 /* A session's row. */
@@ -124,7 +140,9 @@ struct store_commit {
      * out, with ERR_NONE. row.key, row.version.
      */
     struct store_session row;
-    const struct store_event *events; /* seqs follow one another and the stored ones: ERR_INVALID */
+    /* Their seqs follow one another and the stored ones: else ERR_INVALID. A blob that is only
+       named and not stored: ERR_NOT_FOUND. */
+    const struct store_event *events;
     size_t events_n;
     /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
     const int64_t *inbox_done;
@@ -153,7 +171,7 @@ struct store_load {
 enum store_events_what {
     STORE_EVENTS_BODIES, /* every event; no wire */
     STORE_EVENTS_WIRES,  /* every event: its wire or, where there is none, its body */
-    STORE_EVENTS_ALL,
+    STORE_EVENTS_ALL,    /* both, and the name of its blob: whole but for the blob's data */
 };
 
 struct store_events {
@@ -165,6 +183,16 @@ struct store_events {
     const struct store_event *events; /* out, by seq */
     size_t events_n;
     int has_more;
+};
+
+struct store_blob_read {
+    int64_t session;   /* in: key; it is read by the sessions that name it only */
+    uint32_t call;     /* in. ERR_NOT_FOUND: no event of the session names a blob of this call */
+    uint64_t offset;   /* in: in bytes, at most STORE_BLOB_OFFSET_MAX */
+    uint32_t length;   /* in: at most so many (1 to STORE_BLOB_READ_MAX) */
+    struct slice hash; /* out */
+    uint64_t bytes;    /* out: of the whole */
+    struct slice data; /* out: shorter only at the end, and empty behind it */
 };
 
 struct store_filter {
@@ -222,6 +250,7 @@ struct store_op {
         struct store_list list;
         struct store_scan scan;
         struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
+        struct store_blob_read blob;
         struct {
             int64_t session;                      /* ADD: ERR_NOT_FOUND if there is none */
             struct store_inbox_row row;           /* id: out, for ADD; never given twice */

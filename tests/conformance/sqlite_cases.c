@@ -313,7 +313,8 @@ static void a_store_of_the_first_schema_goes_on(void **state)
                               .erase = { .session = row.key, .version = row.version } };
 
     help_close(h);
-    by_hand(h, "DROP TABLE tombstone; DELETE FROM schema WHERE version > 1");
+    by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
+               "DELETE FROM schema WHERE version > 1");
     refused(h, STORE_OPEN_READ_ONLY, ERR_UNAVAILABLE, "start `pawl serve` once to migrate it");
     help_open(h, STORE_OPEN_READ_WRITE);
     assert_int_equal(help_run(h, &erase), ERR_NONE);

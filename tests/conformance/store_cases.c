@@ -467,5 +467,6 @@ int main(int argc, char **argv)
         help_backend = argv[1];
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return failed + store_write_cases() + store_list_cases() + store_erase_cases();
+    return failed + store_write_cases() + store_list_cases() + store_erase_cases() +
+           store_blob_cases();
 }

@@ -129,6 +129,7 @@ static void keep_events(struct arena *arena, struct store_events *op)
     for (size_t i = 0; i < op->events_n; i++) {
         keep(arena, &events[i].body);
         keep(arena, &events[i].wire);
+        keep(arena, &events[i].blob.hash);
     }
     op->events = events;
 }
@@ -180,6 +181,7 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_LIST:
     case STORE_SCAN:
     case STORE_KEY:
+    case STORE_BLOB:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
         if (op->err.code)
@@ -194,6 +196,10 @@ void help_keep(struct arena *arena, struct store_op *op)
             keep_scan(arena, &op->scan);
         if (op->kind == STORE_INBOX_LIST)
             keep_inbox(arena, op);
+        if (op->kind == STORE_BLOB) {
+            keep(arena, &op->blob.hash);
+            keep(arena, &op->blob.data);
+        }
         if (op->kind == STORE_KEY) {
             keep(arena, &op->key.body_hash);
             keep(arena, &op->key.response);

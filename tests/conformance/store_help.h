@@ -72,6 +72,7 @@ void help_check_journal(struct help *help, const struct store_session *row);
 int store_write_cases(void);
 int store_list_cases(void);
 int store_erase_cases(void);
+int store_blob_cases(void);
 
 void assert_slice(struct slice got, const char *expected);
 

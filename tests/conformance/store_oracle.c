@@ -87,6 +87,9 @@ static void same_event(const struct store_event *a, const struct store_event *b)
     same(a->seq == b->seq && a->kind == b->kind && a->at_ms == b->at_ms, "an event");
     same(slice_equal(a->body, b->body), "a body");
     same(slice_equal(a->wire, b->wire) && !a->wire.ptr == !b->wire.ptr, "a wire");
+    same(slice_equal(a->blob.hash, b->blob.hash) && a->blob.bytes == b->blob.bytes &&
+             a->blob.call == b->blob.call,
+         "the name of a blob");
 }
 
 static void same_inbox(const struct store_op *a, const struct store_op *b)
@@ -138,6 +141,11 @@ static void same_results(const struct store_op *a, const struct store_op *b)
         same(slice_equal(a->key.body_hash, b->key.body_hash) &&
                  slice_equal(a->key.response, b->key.response) && a->key.at_ms == b->key.at_ms,
              "a key");
+        break;
+    case STORE_BLOB:
+        same(slice_equal(a->blob.hash, b->blob.hash) && a->blob.bytes == b->blob.bytes &&
+                 slice_equal(a->blob.data, b->blob.data),
+             "a blob");
         break;
     case STORE_INBOX_ADD: same(a->inbox.row.id == b->inbox.row.id, "an inbox row's id"); break;
     case STORE_INBOX_LIST: same_inbox(a, b); break;
@@ -223,6 +231,21 @@ static void random_columns(struct store_session *row)
         row->metadata = slice_of(metadata[below(ARRAY_LEN(metadata))]);
 }
 
+/* Few contents, so that sessions share them; a call is the number of its event. */
+static struct store_blob random_blob(uint32_t call)
+{
+    unsigned content = below(6);
+    struct store_blob blob = { .hash = text("blob", content), .call = call };
+
+    if (percent(80))
+        return (struct store_blob){ 0 };
+    blob.data = text("the content of blob ", content * 1000);
+    blob.bytes = blob.data.len;
+    if (percent(30))
+        blob.data = (struct slice){ 0 };
+    return blob;
+}
+
 static void random_events(struct tick *tick, uint32_t after, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -232,6 +255,7 @@ static void random_events(struct tick *tick, uint32_t after, size_t n)
             .at_ms = oracle.now_ms,
             .body = percent(90) ? text("{\"input\":\"Task ", below(1000)) : SLICE_LIT("{}"),
             .wire = percent(50) ? text("wire", below(1000)) : (struct slice){ 0 },
+            .blob = random_blob(after + 1 + (uint32_t)i),
         };
     for (size_t i = 0; i < n; i++) /* closes the JSON of the first kind */
         if (tick->events[i].body.len > 2) {
@@ -341,6 +365,31 @@ static void do_other(void)
     }
 }
 
+static void do_blob(void)
+{
+    const struct store_session *row = &oracle.sessions[below(oracle.sessions_n)];
+    struct store_op op = { .kind = STORE_BLOB,
+                           .blob = { .session = row->key,
+                                     .call = 1 + below(row->seq + 1),
+                                     .offset = below(30),
+                                     .length = 1 + below(30) } };
+
+    (void)both(&op);
+}
+
+/* Most that are seen again are refused: it is no longer there, or at another version. */
+static void do_erase(void)
+{
+    const struct store_session *row = &oracle.sessions[below(oracle.sessions_n)];
+    struct store_op op = { .kind = STORE_ERASE,
+                           .erase = { .session = row->key,
+                                      .version = row->version - (uint64_t)percent(20),
+                                      .at_ms = oracle.now_ms } };
+
+    if (percent(10))
+        (void)both(&op);
+}
+
 static void do_list(void)
 {
     static const char *const names[] = { "a", "b" };
@@ -367,6 +416,15 @@ static void do_list(void)
 
 /* ---- all that is stored ---- */
 
+static void dump_blobs(const struct store_session *row)
+{
+    struct store_op op = { .kind = STORE_BLOB,
+                           .blob = { .session = row->key, .length = STORE_BLOB_READ_MAX } };
+
+    for (op.blob.call = 1; op.blob.call <= row->seq; op.blob.call++)
+        (void)both(&op);
+}
+
 static void dump_session(const struct store_session *row)
 {
     struct store_op events = { .kind = STORE_EVENTS, .events = { .session = row->key } };
@@ -380,6 +438,7 @@ static void dump_session(const struct store_session *row)
     }
     (void)both(&inbox);
     (void)both(&load);
+    dump_blobs(row);
 }
 
 static void dump(void)
@@ -402,8 +461,9 @@ static void dump(void)
 
 static void step(void)
 {
-    static void (*const steps[])(void) = { do_tick,   do_tick,  do_tick, do_tick, do_inbox,
-                                           do_worker, do_other, do_list, do_list };
+    static void (*const steps[])(
+        void) = { do_tick,  do_tick, do_tick, do_tick, do_inbox, do_worker,
+                  do_other, do_list, do_list, do_blob, do_blob,  do_erase };
 
     oracle.now_ms += below(600000);
     if (oracle.sessions_n == 0 || (oracle.sessions_n < SESSIONS_MAX && percent(15)))
