@@ -86,11 +86,19 @@ static enum err_code check_version(const struct mem_store *m, const struct store
         return err_set(err, ERR_CONFLICT, "session %lld is at version %llu, not %llu",
                        (long long)row->key, (unsigned long long)session->row.version,
                        (unsigned long long)row->version);
-    uint32_t before = session ? session->row.seq : 0;
+    uint32_t before = session ? session->row.seq : commit->copy_n;
 
     if (row->seq - commit->events_n != before)
         return err_set(err, ERR_INVALID, "session %lld has %u events, the tick's do not follow",
                        (long long)row->key, before);
+    const struct mem_session *source = mem_session(m, commit->copy_of);
+
+    if (commit->copy_of != 0 && !source)
+        return err_set(err, ERR_NOT_FOUND, "no session has the key %lld",
+                       (long long)commit->copy_of);
+    if (source && source->row.seq < commit->copy_n)
+        return err_set(err, ERR_INVALID, "session %lld has %u events, not %u",
+                       (long long)commit->copy_of, source->row.seq, commit->copy_n);
     return ERR_NONE;
 }
 
@@ -209,6 +217,8 @@ static void commit(struct mem_store *m, struct store_op *op)
 
     struct mem_session *session = c->row.key ? mem_session(m, c->row.key) : add_session(m, &c->row);
 
+    for (uint32_t i = 0; i < c->copy_n; i++)
+        append(m, session, &mem_session(m, c->copy_of)->events[i]);
     for (size_t i = 0; i < c->events_n; i++)
         append(m, session, &c->events[i]);
     update_row(&session->row, &c->row);

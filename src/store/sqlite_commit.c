@@ -157,6 +157,8 @@ size_t sqlite_op_bytes(const struct store_op *op)
         bytes += op->revision.text.len;
     if (op->kind != STORE_COMMIT)
         return bytes;
+    if (op->commit.copy_of != 0)
+        bytes += SQLITE_BATCH_BYTES_MAX; /* nobody knows; so nothing more waits for it */
     bytes += op->commit.row.state.len + op->commit.row.metadata.len;
     for (size_t i = 0; i < op->commit.events_n; i++)
         bytes += op->commit.events[i].body.len + op->commit.events[i].wire.len +

@@ -118,6 +118,31 @@ static void bind_version(sqlite3_stmt *st, const struct store_commit *commit)
     sqlite_bind_int(st, 3, (int64_t)commit->row.seq - (int64_t)commit->events_n);
 }
 
+/* What a new session's journal begins with must be there. */
+static enum progress check_source(struct write *w, const struct store_commit *commit,
+                                  struct write_outcome *o)
+{
+    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
+    int found = 0;
+
+    if (commit->copy_of == 0)
+        return GO_ON;
+    sqlite_bind_int(st, 1, commit->copy_of);
+    enum progress progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
+    int64_t seq = found ? sqlite3_column_int64(st, 1) : 0;
+
+    (void)sqlite3_reset(st);
+    if (progress != GO_ON || (found && seq >= commit->copy_n))
+        return progress;
+    if (!found)
+        (void)err_set(&o->err, ERR_NOT_FOUND, "no session has the key %lld",
+                      (long long)commit->copy_of);
+    else
+        (void)err_set(&o->err, ERR_INVALID, "session %lld has %lld events, not %u",
+                      (long long)commit->copy_of, (long long)seq, commit->copy_n);
+    return REFUSED;
+}
+
 static enum progress check_new(struct write *w, const struct store_commit *commit,
                                struct write_outcome *o)
 {
@@ -133,9 +158,10 @@ static enum progress check_new(struct write *w, const struct store_commit *commi
     if (found)
         (void)err_set(&o->err, ERR_CONFLICT, "session %.*s is there already", (int)row->id.len,
                       row->id.ptr);
-    else if (row->seq != commit->events_n)
-        (void)err_set(&o->err, ERR_INVALID, "a new session's events begin with 1");
-    return o->err.code ? REFUSED : GO_ON;
+    else if (row->seq - commit->events_n != commit->copy_n)
+        (void)err_set(&o->err, ERR_INVALID, "a new session's events begin with %u",
+                      commit->copy_n + 1);
+    return o->err.code ? REFUSED : check_source(w, commit, o);
 }
 
 static enum progress create(struct write *w, const struct store_commit *commit,
@@ -158,6 +184,35 @@ static enum progress create(struct write *w, const struct store_commit *commit,
     progress = write_run(w, ST_SESSION_INSERT, o);
     o->key = sqlite3_last_insert_rowid(w->db);
     return progress;
+}
+
+static enum progress copy_rows(struct write *w, const struct store_commit *commit,
+                               enum statement which, int *ret_copied, struct write_outcome *o)
+{
+    sqlite_bind_int(w->st[which], 1, commit->copy_of);
+    sqlite_bind_int(w->st[which], 2, o->key);
+    sqlite_bind_int(w->st[which], 3, commit->copy_n);
+    return write_run_counted(w, which, ret_copied, o);
+}
+
+/* From row to row inside the database: a long journal does not go through memory. */
+static enum progress copy(struct write *w, const struct store_commit *commit,
+                          struct write_outcome *o)
+{
+    int names = 0;
+    int copied = 0;
+
+    if (commit->copy_of == 0)
+        return GO_ON;
+    enum progress progress = copy_rows(w, commit, ST_EVENTS_COPY, &copied, o);
+
+    if (progress == GO_ON && copied != (int)commit->copy_n) {
+        (void)err_set(&o->err, ERR_CORRUPT,
+                      "the journal of session %lld has %d of its first %u events",
+                      (long long)commit->copy_of, copied, commit->copy_n);
+        return FAILED;
+    }
+    return progress == GO_ON ? copy_rows(w, commit, ST_BLOB_NAMES_COPY, &names, o) : progress;
 }
 
 /* No row has this key, version and seq: which of them is it? */
@@ -264,6 +319,8 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
 
     if (progress == GO_ON) /* the version check is this first write itself */
         progress = commit->row.key ? update(w, commit, o) : create(w, commit, o);
+    if (progress == GO_ON)
+        progress = copy(w, commit, o);
     for (size_t i = 0; i < commit->events_n && progress == GO_ON; i++)
         progress = append(w, o->key, &commit->events[i], o);
     for (size_t i = 0; i < commit->inbox_done_n && progress == GO_ON; i++) {

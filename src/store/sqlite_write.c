@@ -46,6 +46,12 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_BLOB_INSERT] = "INSERT INTO blob (hash, bytes) VALUES (?1, ?2)",
     [ST_BLOB_PIECE] = "INSERT INTO blob_piece (blob, at, data) VALUES (?1, ?2, ?3)",
     [ST_BLOB_NAME] = "INSERT INTO blob_name (session, seq, call, blob) VALUES (?1, ?2, ?3, ?4)",
+    [ST_EVENTS_COPY] = "INSERT INTO event (session, seq, at_ms, kind, wire, body)"
+                       " SELECT ?2, seq, at_ms, kind, wire, body FROM event"
+                       " WHERE session = ?1 AND seq <= ?3 ORDER BY seq",
+    [ST_BLOB_NAMES_COPY] = "INSERT INTO blob_name (session, seq, call, blob)"
+                           " SELECT ?2, seq, call, blob FROM blob_name"
+                           " WHERE session = ?1 AND seq <= ?3",
     [ST_INBOX_DELETE] = "DELETE FROM inbox WHERE id = ?1",
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"

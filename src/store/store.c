@@ -198,6 +198,8 @@ static void assert_commit(const struct store_commit *commit)
     ASSERT(store_status_is_end(row->status) == (row->ended_at_ms != 0));
     ASSERT(row->key >= 0 && (row->key == 0) == (row->version == 0));
     ASSERT(row->key != 0 || (row->id.len > 0 && commit->events_n > 0));
+    ASSERT((commit->copy_of != 0) == (commit->copy_n != 0));
+    ASSERT(row->key == 0 || commit->copy_of == 0);
     for (size_t i = 0; i < commit->events_n; i++) {
         ASSERT(commit->events[i].kind < EV_KIND_COUNT);
         ASSERT(commit->events[i].seq == row->seq - (commit->events_n - 1 - i));

@@ -144,6 +144,12 @@ struct store_commit {
        named and not stored: ERR_NOT_FOUND. */
     const struct store_event *events;
     size_t events_n;
+    /*
+     * At a creation: the journal begins with the first copy_n events of this session (its key), as
+     * they are; `events` follow them. ERR_NOT_FOUND: it is not there. ERR_INVALID: it has less.
+     */
+    int64_t copy_of; /* 0: none */
+    uint32_t copy_n;
     /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
     const int64_t *inbox_done;
     size_t inbox_done_n;

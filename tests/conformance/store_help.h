@@ -73,6 +73,7 @@ int store_write_cases(void);
 int store_list_cases(void);
 int store_erase_cases(void);
 int store_blob_cases(void);
+int store_copy_cases(void);
 
 void assert_slice(struct slice got, const char *expected);
 

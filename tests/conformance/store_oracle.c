@@ -290,6 +290,29 @@ static void do_create(void)
         oracle.sessions[oracle.sessions_n++] = *row;
 }
 
+/* Mostly of a session that is there, and of as much as it has. */
+static void do_copy(void)
+{
+    struct tick tick = { .op.kind = STORE_COMMIT };
+    struct store_session *row = &tick.op.commit.row;
+    const struct store_session *source = &oracle.sessions[below(oracle.sessions_n)];
+    size_t n = 1 + below(3);
+
+    row->id = text("ses_", percent(90) ? oracle.sessions_n : below(SESSIONS_MAX));
+    row->tenant = source->tenant;
+    row->agent = source->agent;
+    row->revision = source->revision;
+    row->created_at_ms = oracle.now_ms;
+    tick.op.commit.copy_of = percent(95) ? source->key : 4711;
+    tick.op.commit.copy_n = 1 + below(source->seq + (uint32_t)percent(10));
+    row->seq = tick.op.commit.copy_n + (uint32_t)n - (uint32_t)percent(4);
+    random_events(&tick, row->seq - (uint32_t)n, n);
+    random_columns(row);
+    tick.op.commit.idempotency = random_key();
+    if (both(&tick.op) == ERR_NONE && oracle.sessions_n < SESSIONS_MAX)
+        oracle.sessions[oracle.sessions_n++] = *row;
+}
+
 static void do_tick(void)
 {
     struct tick tick = { .op.kind = STORE_COMMIT };
@@ -461,9 +484,9 @@ static void dump(void)
 
 static void step(void)
 {
-    static void (*const steps[])(
-        void) = { do_tick,  do_tick, do_tick, do_tick, do_inbox, do_worker,
-                  do_other, do_list, do_list, do_blob, do_blob,  do_erase };
+    static void (*const steps[])(void) = { do_tick,   do_tick,  do_tick, do_tick, do_inbox,
+                                           do_worker, do_other, do_list, do_list, do_blob,
+                                           do_blob,   do_erase, do_copy };
 
     oracle.now_ms += below(600000);
     if (oracle.sessions_n == 0 || (oracle.sessions_n < SESSIONS_MAX && percent(15)))
