@@ -7,8 +7,9 @@
  * commit wakes it.
  *
  * Deltas come beside that, as they are: they are in no journal. They are given from the moment on
- * when the reader has all events that there were; a reader that does not keep up with them is
- * broken off and finds, when it comes back, what was said in the event that ends the attempt.
+ * when the reader has all events that there were. To a reader that has not taken STREAM_HELD_MAX of
+ * them the rest of that attempt is not given: what was said is in the event that ends the attempt.
+ * So what it gets of an attempt has no holes, and is a beginning of the text at least.
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -26,6 +27,7 @@ enum {
     STREAM_HELD_MAX = 256 * 1024, /* of deltas */
     HEARTBEAT_MS = 15000,         /* most proxies give a silent connection 30 s or more */
     RETRY_MS = 1000,
+    DELTA_FIXED_MAX = 128, /* of a delta without its text */
     SEQ_TEXT_MAX = 16,
 };
 
@@ -34,7 +36,10 @@ struct stream {
     int64_t key;
     uint32_t sent; /* the last seq that was written */
     int is_reading;
-    int is_final; /* no event of this session is to come */
+    int is_final;          /* no event of this session is to come */
+    uint32_t skipped_call; /* of which no more deltas are given; 0: none */
+    uint32_t skipped_attempt;
+    int has_told_skip; /* since it was empty */
     int is_gone;
     struct waiter *waiter;
     struct http_stream *http;
@@ -92,14 +97,45 @@ static void read_page(struct ask *ask)
     ask_submit(ask, on_page);
 }
 
+static void put_attempt(struct buf *json, uint32_t call, uint32_t attempt)
+{
+    json_key(json, "call");
+    json_put_int(json, call);
+    json_key(json, "attempt");
+    json_put_int(json, attempt);
+}
+
+/* Said once until the reader has caught up: a stuck one must not gather even these. */
+static void skip_rest(struct stream *stream, const struct said *said)
+{
+    CLEANUP(buf_release) struct buf json = { .max = DELTA_FIXED_MAX };
+
+    stream->skipped_call = said->call;
+    stream->skipped_attempt = said->attempt;
+    if (stream->has_told_skip)
+        return;
+    stream->has_told_skip = 1;
+    json_begin(&json, '{');
+    put_attempt(&json, said->call, said->attempt);
+    json_end(&json, '}');
+    const struct sse_message event = { .name = SLICE_LIT("skipped"), .data = buf_slice(&json) };
+    CLEANUP(buf_release) struct buf text = { .max = sse_bytes_max(&event) };
+
+    sse_put(&text, &event);
+    http_stream_write(stream->http, buf_slice(&text));
+}
+
 /* A delta. */
-static void on_say(void *arg, struct slice text)
+static void on_say(void *arg, const struct said *said)
 {
     const struct ask *ask = arg;
-    const struct stream *stream = ask->work;
+    struct stream *stream = ask->work;
 
-    if (!stream->is_gone)
-        http_stream_write(stream->http, text);
+    if (stream->is_gone ||
+        (said->call == stream->skipped_call && said->attempt == stream->skipped_attempt))
+        return;
+    if (!http_stream_offer(stream->http, said->text))
+        skip_rest(stream, said);
 }
 
 static void on_page(struct store_op *op, void *arg)
@@ -127,6 +163,14 @@ static void on_page(struct store_op *op, void *arg)
     }
 }
 
+static void write_heartbeat(struct http_stream *http)
+{
+    CLEANUP(buf_release) struct buf text = { .max = SSE_FIXED_MAX };
+
+    sse_put_heartbeat(&text);
+    http_stream_write(http, buf_slice(&text));
+}
+
 /* A commit, the time for a heartbeat, or the end of the server. */
 static void on_woken(void *arg)
 {
@@ -138,10 +182,8 @@ static void on_woken(void *arg)
     } else if (ask->api->phase == API_STOPPING) {
         end(ask);
     } else {
-        CLEANUP(buf_release) struct buf text = { .max = SSE_FIXED_MAX };
-
-        sse_put_heartbeat(&text);
-        http_stream_write(stream->http, buf_slice(&text));
+        if (http_stream_is_empty(stream->http)) /* else there is enough that proves it alive */
+            write_heartbeat(stream->http);
         waiter_park(stream->waiter, HEARTBEAT_MS);
     }
 }
@@ -152,6 +194,7 @@ static void on_empty(void *arg)
     struct ask *ask = arg;
     struct stream *stream = ask->work;
 
+    stream->has_told_skip = 0;
     if (!stream->is_reading && !waiter_is_parked(stream->waiter))
         read_page(ask);
 }
@@ -171,15 +214,12 @@ static void on_gone(void *arg)
 
 void streams_say_delta(struct waiters *waiters, const struct stream_delta *delta)
 {
-    CLEANUP(buf_release) struct buf json = { .max = delta->text.len * 6 + 128 };
+    CLEANUP(buf_release) struct buf json = { .max = delta->text.len * 6 + DELTA_FIXED_MAX };
 
     if (!waiters_are_listening(waiters, delta->session))
         return;
     json_begin(&json, '{');
-    json_key(&json, "call");
-    json_put_int(&json, delta->call);
-    json_key(&json, "attempt");
-    json_put_int(&json, delta->attempt);
+    put_attempt(&json, delta->call, delta->attempt);
     json_key(&json, "text");
     json_put_str(&json, delta->text);
     json_end(&json, '}');
@@ -187,7 +227,8 @@ void streams_say_delta(struct waiters *waiters, const struct stream_delta *delta
     CLEANUP(buf_release) struct buf text = { .max = sse_bytes_max(&event) };
 
     sse_put(&text, &event);
-    waiters_say(waiters, delta->session, buf_slice(&text));
+    waiters_say(waiters, delta->session,
+                &(struct said){ delta->call, delta->attempt, buf_slice(&text) });
 }
 
 /* ---- the beginning ---- */
@@ -203,8 +244,12 @@ static void begin(struct ask *ask)
     CLEANUP(buf_release) struct buf text = { .max = SSE_FIXED_MAX };
 
     ask->match.id = (struct slice){ NULL, 0 }; /* was the request's */
-    ask->api->streams_n++;
     stream->http = http_reply_stream(TAKE(ask->request), &config);
+    if (!stream->http) {
+        ask_end(ask);
+        return;
+    }
+    ask->api->streams_n++;
     sse_put_retry(&text, RETRY_MS);
     http_stream_write(stream->http, buf_slice(&text)); /* once it was taken, on_empty() goes on */
 }

@@ -130,11 +130,11 @@ int waiters_are_listening(const struct waiters *waiters, struct slice session)
     return 0;
 }
 
-void waiters_say(struct waiters *waiters, struct slice session, struct slice text)
+void waiters_say(struct waiters *waiters, struct slice session, const struct said *said)
 {
     for (struct waiter *w = map_get(waiters->firsts, session); w; w = w->next)
         if (w->on_say)
-            w->on_say(w->arg, text);
+            w->on_say(w->arg, said);
 }
 
 void waiters_wake_all(struct waiters *waiters)

@@ -28,8 +28,15 @@ uint32_t waiter_seq(const struct waiter *waiter);
 
 int waiter_is_parked(const struct waiter *waiter);
 
-/* From now on fn gets what is said of the session: what is in no journal. It ends no waiter. */
-typedef void waiter_say_fn(void *arg, struct slice text);
+/* What is in no journal: a piece of what an attempt of a model call says, as the reader gets it. */
+struct said {
+    uint32_t call;
+    uint32_t attempt;
+    struct slice text;
+};
+
+/* From now on fn gets what is said of the session. It ends no waiter. */
+typedef void waiter_say_fn(void *arg, const struct said *said);
 void waiter_on_say(struct waiter *waiter, waiter_say_fn *fn);
 
 /* Calls fn once: at the next commit, at wall's end, or when all are woken. */
@@ -40,7 +47,7 @@ void waiter_park(struct waiter *waiter, int64_t timeout_ms);
 /* WAITER_ERASED: the session is gone, and nothing will ever come. */
 void waiters_wake(struct waiters *waiters, struct slice session, uint32_t seq);
 int waiters_are_listening(const struct waiters *waiters, struct slice session);
-void waiters_say(struct waiters *waiters, struct slice session, struct slice text);
+void waiters_say(struct waiters *waiters, struct slice session, const struct said *said);
 void waiters_wake_all(struct waiters *waiters);
 
 #endif

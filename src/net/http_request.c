@@ -72,10 +72,12 @@ void http_request_begin(struct http_request *request, const char *method, const 
 
     request->phase = HTTP_PHASE_BODY;
     /* libmicrohttpd leaves the body out of the answer to HEAD, so nobody else need know it. */
-    request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    request->is_head = strcmp(method, "HEAD") == 0;
+    request->method = request->is_head ? "GET" : method;
+    request->is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     read_peer(request);
     http_request_read_head(request, &head);
-    head.is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
+    head.is_http_1_0 = request->is_http_1_0;
     request->conn->lingers = 1; /* if it is refused: the body may be on its way */
     if (http_check(&head, self, &refusal))
         http_reply_problem(request, refusal.status, refusal.code, "%s", refusal.detail);
@@ -182,13 +184,6 @@ void http_reply(struct http_request *request, int status, const char *content_ty
 
     put_headers(response, content_type, extra, http_server_is_draining(request->conn->server));
     set_response(request, status, response);
-}
-
-void http_request_reply_with(struct http_request *request, struct MHD_Response *response,
-                             const char *content_type)
-{
-    put_headers(response, content_type, NULL, http_server_is_draining(request->conn->server));
-    set_response(request, 200, response);
 }
 
 void http_request_refuse_raw(struct http_request *request, const struct http_refusal *refusal)

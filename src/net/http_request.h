@@ -30,10 +30,20 @@ struct http_conn {
     struct MHD_Connection *connection;
     struct http_request *request; /* the one being read or answered, or NULL */
     int fd;
-    int lingers; /* when it closes, the client may still be sending */
+    int lingers;        /* when it closes, the client may still be sending */
+    int is_handed_over; /* its socket lives on in a stream */
 };
 
-struct http_stream;
+/* What the streams of a server (http_stream.c) have in common. */
+struct http_streams {
+    struct loop *loop;
+    struct slow_close *closer;
+    int64_t idle_timeout_ms;
+    struct list all;
+    unsigned n;
+    loop_fn *on_end; /* one is gone */
+    void *arg;
+};
 
 struct http_request {
     struct http_conn *conn;
@@ -45,11 +55,13 @@ struct http_request {
     struct err target_err; /* why the target cannot be read; told once the headers are here */
     struct http_target target;
     const char *method;
+    int is_head; /* its method is given out as GET */
+    int is_http_1_0;
     struct buf body;
     char peer[INET6_ADDRSTRLEN];
     struct MHD_Response *response; /* from http_reply() until libmicrohttpd has it */
     unsigned status;
-    struct http_stream *stream; /* it is answered with one; ended with the request */
+    int is_handed_over; /* a stream has its socket: libmicrohttpd is to let go of it */
 };
 
 struct http_request *http_request_new(struct http_conn *conn, const char *raw_target,
@@ -69,17 +81,18 @@ void http_request_read_head(const struct http_request *request, struct http_head
  */
 void http_request_refuse_raw(struct http_request *request, const struct http_refusal *refusal);
 
-/* Answers with a response of libmicrohttpd's, which it takes over, and the headers of every answer.
- */
-void http_request_reply_with(struct http_request *request, struct MHD_Response *response,
-                             const char *content_type);
-
-/* http_server.c: a suspended request has its answer now, or more of it. May be repeated. */
+/* http_server.c: a suspended request has its answer now. */
 void http_server_answered(struct http_server *server, struct http_request *request);
 int http_server_is_draining(const struct http_server *server);
-int http_server_is_closing(const struct http_server *server); /* http_server_free() */
+struct http_streams *http_server_streams(struct http_server *server);
 
-/* http_stream.c: its request is over; nothing is told any more if the server is freed. */
-void http_stream_gone(struct http_stream *stream, int is_closing);
+/*
+ * http_server.c: a descriptor of the request's socket, which is the caller's from then on; the
+ * request is over. -1: there is none left, and the request is as it was.
+ */
+int http_server_hand_over(struct http_request *request);
+
+/* http_stream.c: all that are open, without a word to their owners. */
+void http_streams_drop(struct http_streams *streams);
 
 #endif

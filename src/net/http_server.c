@@ -7,6 +7,9 @@
  *
  * Resuming costs a walk over all suspended connections, so answers are gathered and resumed in
  * one batch a turn.
+ *
+ * It runs in what it calls turbo mode, for one of its effects: it does not shut a socket down
+ * before it closes it, so that a stream can take the socket over. conn_closed() does so instead.
  */
 #include "net/http_server.h"
 
@@ -40,6 +43,7 @@ struct http_server {
     struct loop_timer timer;
     struct loop_post post;
     struct slow_close *closer;
+    struct http_streams streams;
     struct list conns;
     struct http_request *answered; /* suspended, with their answer */
     unsigned open_n;               /* requests whose headers were taken */
@@ -101,6 +105,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
 
     (void)connection;
     (void)url;
+    if (request->is_handed_over)
+        return MHD_NO;
     if (request->phase == HTTP_PHASE_HEAD && !server->is_closing) {
         request->is_counted = 1;
         server->open_n++;
@@ -114,6 +120,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
         request->phase = HTTP_PHASE_OPEN;
         server->on_request(request, server->arg);
     }
+    if (request->is_handed_over)
+        return MHD_NO;
     if (request->response)
         return give_response(request);
     if (server->is_closing)
@@ -140,11 +148,11 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
         server->open_n--;
     if (why == MHD_REQUEST_TERMINATED_WITH_ERROR)
         conn->lingers = 1;
+    conn->is_handed_over = request->is_handed_over;
     conn->request = NULL;
-    if (request->stream)
-        http_stream_gone(TAKE(request->stream), server->is_closing);
     http_request_free(request);
-    if (server->is_draining) /* what was answered before the drain has no "Connection: close" */
+    if (server->is_draining &&
+        !conn->is_handed_over) /* what was answered before the drain has no "Connection: close" */
         (void)shutdown(conn->fd, SHUT_RD);
 }
 
@@ -191,15 +199,25 @@ static struct http_conn *conn_new(struct http_server *server, struct MHD_Connect
     return conn;
 }
 
-static void conn_closed(struct http_conn *conn)
+/* Unread bytes would make the system reset the connection, and the client lose its answer. */
+static void linger(struct http_conn *conn)
 {
     int unread = 0;
 
-    if (conn->lingers || (ioctl(conn->fd, FIONREAD, &unread) == 0 && unread > 0)) {
-        int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
+    if (!conn->lingers && (ioctl(conn->fd, FIONREAD, &unread) != 0 || unread == 0))
+        return;
+    int fd = fcntl(conn->fd, F_DUPFD_CLOEXEC, 0);
 
-        if (fd >= 0)
-            slow_close_add(conn->server->closer, fd);
+    if (fd >= 0)
+        slow_close_add(conn->server->closer, fd);
+}
+
+/* libmicrohttpd closes its descriptor next. */
+static void conn_closed(struct http_conn *conn)
+{
+    if (!conn->is_handed_over) {
+        (void)shutdown(conn->fd, SHUT_WR);
+        linger(conn);
     }
     conn->server->has_closed_some = 1;
     list_remove(&conn->server->conns, &conn->link);
@@ -254,7 +272,7 @@ static void run(void *arg)
     (void)MHD_run(server->daemon);
     server->is_running = 0;
     schedule(server);
-    if (server->is_draining && server->open_n == 0 && server->on_idle)
+    if (server->is_draining && server->open_n + server->streams.n == 0 && server->on_idle)
         TAKE(server->on_idle)(server->idle_arg); /* last: it may free the server */
 }
 
@@ -279,9 +297,30 @@ int http_server_is_draining(const struct http_server *server)
     return server->is_draining;
 }
 
-int http_server_is_closing(const struct http_server *server)
+struct http_streams *http_server_streams(struct http_server *server)
 {
-    return server->is_closing;
+    return &server->streams;
+}
+
+int http_server_hand_over(struct http_request *request)
+{
+    int fd = fcntl(request->conn->fd, F_DUPFD_CLOEXEC, 0);
+
+    ASSERT(request->phase == HTTP_PHASE_OPEN);
+    if (fd < 0)
+        return -1;
+    request->phase = HTTP_PHASE_ANSWERED;
+    request->is_handed_over = 1;
+    if (request->is_suspended)
+        http_server_answered(request->conn->server, request);
+    return fd;
+}
+
+static void on_stream_end(void *arg)
+{
+    struct http_server *server = arg;
+
+    loop_post(server->loop, &server->post, run, server); /* a drain may wait for it */
 }
 
 /* ---- life ---- */
@@ -378,13 +417,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, int fd,
 
     MHD_set_panic_func(on_panic, NULL);
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_access,
-        server, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server, MHD_OPTION_LISTEN_SOCKET,
-        fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
-        config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
-        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_STEP_BYTES, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO, 0, NULL, NULL,
+        on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, server,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_STEP_BYTES,
+        MHD_OPTION_END);
 }
 
 enum err_code http_server_new(struct http_server **ret_server, struct loop *loop,
@@ -413,6 +453,11 @@ enum err_code http_server_new(struct http_server **ret_server, struct loop *loop
                        config->host, (unsigned)port);
     }
     server->closer = slow_close_new(loop);
+    server->streams = (struct http_streams){ .loop = loop,
+                                             .closer = server->closer,
+                                             .idle_timeout_ms = config->idle_timeout_ms,
+                                             .on_end = on_stream_end,
+                                             .arg = server };
     server->watch =
         loop_fd_start(loop, MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
                       LOOP_READ, on_events, server);
@@ -460,6 +505,7 @@ void http_server_free(struct http_server *server)
     ASSERT(!server->is_running);
     server->is_closing = 1;
     server->answered = NULL;
+    http_streams_drop(&server->streams);
     /* The library must not be stopped while a connection is suspended: resumed, each gets its
      * answer if it has one, or is closed. */
     for (struct link *at = list_first(&server->conns); at; at = at->next) {

@@ -1,17 +1,20 @@
 /*
  * http_stream.h - an answer that goes on: written piece by piece, for as long as its reader stays.
  *
- * http_reply_stream() answers a request with one. What is written is held until the reader takes
- * it; a stream whose reader has not taken what there is when more than held_bytes_max would be
- * held is broken off, so that a slow reader costs a bounded amount. Whoever can wait writes when
- * on_empty says that all was taken: then one piece may be of any size.
+ * http_reply_stream() answers a request with one, and takes the connection with it: nothing
+ * else is answered on it, and it is closed at the stream's end. Thousands may wait: one that has
+ * nothing to send holds its few structs and no buffer.
+ *
+ * What is written is held until the reader takes it. http_stream_write() takes anything, so who
+ * writes much waits for on_empty; http_stream_offer() is for what may be left out, and does not
+ * take what would make the stream hold more than held_bytes_max.
  *
  * A stream ends in one of two ways, after each of which it may not be used any more:
  *   - its owner calls http_stream_end(): what is held is still sent, then the answer ends;
- *   - on_gone is called, once: the reader went away, took nothing for the server's idle time,
- *     or was too slow. Never from inside a call of the owner's.
- * A reader that goes away without a word is found by the next write: owners send heartbeats.
- * http_server_free() drops streams without a word.
+ *   - on_gone is called, once: the reader went away or closed its side, or took nothing of what
+ *     is held for the server's idle time. Never from inside a call of the owner's.
+ * A reader whose machine or network went away without a word is found by what is written to it:
+ * owners send heartbeats. http_server_free() drops streams without a word.
  *
  * Threads: every call belongs to the loop's thread.
  */
@@ -26,18 +29,24 @@ typedef void http_stream_fn(void *arg);
 
 struct http_stream_config {
     const char *content_type;
-    size_t held_bytes_max;
+    size_t held_bytes_max;    /* what http_stream_offer() may add up to */
     http_stream_fn *on_empty; /* all that was written was taken; may write, may end the stream */
     http_stream_fn *on_gone;
     void *arg;
 };
 
-/* Status 200, never cached; the request may not be used any more. */
+/*
+ * Status 200, never cached; the request may not be used any more. NULL: the system has no
+ * descriptor left, and the request was answered with 503 no_descriptors.
+ */
 struct http_stream *http_reply_stream(struct http_request *request,
                                       const struct http_stream_config *config);
 
 /* Copies what it is given. */
 void http_stream_write(struct http_stream *stream, struct slice bytes);
+
+/* The same, or false: the reader has too much to take already, and nothing was written. */
+int http_stream_offer(struct http_stream *stream, struct slice bytes) MUST_CHECK;
 
 /* All that was written was taken. */
 int http_stream_is_empty(const struct http_stream *stream);

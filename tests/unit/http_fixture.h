@@ -97,17 +97,28 @@ static inline struct http_server_config config_of(struct fixture *f)
     };
 }
 
-static inline int setup(void **state)
+static inline int setup_with(void **state, int64_t idle_timeout_ms)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
     struct http_server_config config = config_of(f);
     struct err err = { 0 };
 
+    config.idle_timeout_ms = idle_timeout_ms;
     assert_int_equal(loop_new(&f->loop, &err), ERR_NONE);
     assert_int_equal(http_server_new(&f->server, f->loop, &config, &err), ERR_NONE);
     f->port = http_server_port(f->server);
     *state = f;
     return 0;
+}
+
+static inline int setup(void **state)
+{
+    return setup_with(state, 600000);
+}
+
+static inline int setup_impatient(void **state)
+{
+    return setup_with(state, 50);
 }
 
 static inline int teardown(void **state)
