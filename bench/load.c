@@ -58,6 +58,9 @@ static void receive(struct run *run, struct lane *lane)
     errno = 0;
     if (status != 201)
         bench_die("a session was refused: %s", http_answer_body(&lane->http));
+    if (run->load->ids && !http_json_text(http_answer_body(&lane->http), "id",
+                                          run->load->ids[run->created], LOAD_ID_MAX))
+        bench_die("a session has no id: %s", http_answer_body(&lane->http));
     run->load->posts_us[run->created++] = (double)(bench_now_us() - lane->sent_us);
     lane->sent_us = 0;
 }

@@ -4,12 +4,15 @@
 
 #include "bench/process.h"
 
+enum { LOAD_ID_MAX = 48 };
+
 struct load {
     struct process *pawl;
     const char *agent;
     size_t sessions;
-    size_t at_once;    /* sessions that have begun and not ended; 0: all of them */
-    int is_start_only; /* does not wait for the ends */
+    size_t at_once;           /* sessions that have begun and not ended; 0: all of them */
+    int is_start_only;        /* does not wait for the ends */
+    char (*ids)[LOAD_ID_MAX]; /* NULL, or room for the id of each, in the order of their answers */
 
     /* out */
     double took_s;

@@ -18,6 +18,7 @@
 #include "bench/fill.h"
 #include "bench/http.h"
 #include "bench/load.h"
+#include "bench/stream_bench.h"
 
 enum {
     STEPS = 7, /* of a session: four model calls and three tool calls */
@@ -334,6 +335,18 @@ static void measure_journal(void)
     finish(&pawl, "bench.db");
 }
 
+/* ---- streams ---- */
+
+static void streams(void)
+{
+    measure_streams(&provider);
+}
+
+static void streaming(void)
+{
+    measure_streaming(&provider);
+}
+
 /* ---- all of them ---- */
 
 static const struct {
@@ -342,6 +355,7 @@ static const struct {
 } measurements[] = {
     { "busy", measure_busy },       { "alone", measure_alone }, { "waiting", measure_waiting },
     { "journal", measure_journal }, { "kill", measure_kill },   { "rest", measure_rest },
+    { "streams", streams },         { "streaming", streaming },
 };
 
 static int is_wanted(const char *name, int argc, char **argv)

@@ -92,10 +92,11 @@ static void finish(struct http_stream *stream)
 
 void http_streams_drop(struct http_streams *streams)
 {
-    for (struct link *link; (link = list_first(&streams->all));) {
-        struct http_stream *stream = CONTAINER_OF(link, struct http_stream, link);
+    for (struct link *at = list_first(&streams->all), *next; at; at = next) {
+        struct http_stream *stream = CONTAINER_OF(at, struct http_stream, link);
         int fd = stream->fd;
 
+        next = at->next;
         stream_free(stream);
         (void)close(fd);
     }
