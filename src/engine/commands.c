@@ -2,9 +2,9 @@
 #include "engine/engine_internal.h"
 
 /* A later event of the same tick may have closed what an earlier one asked for. */
-static int is_still_wanted(const struct live *live, const struct session_command *command)
+static int is_still_wanted(struct live *live, const struct session_command *command)
 {
-    const struct session_call *call = session_call(&live->state, command->call);
+    const struct session_call *call = session_call(live_state(live), command->call);
 
     if (!call || call->attempt != command->attempt)
         return 0;
@@ -17,7 +17,7 @@ static int is_still_wanted(const struct live *live, const struct session_command
 }
 
 /* While draining nothing is begun: the next process takes it up. */
-static int may_begin(const struct live *live, const struct session_command *command)
+static int may_begin(struct live *live, const struct session_command *command)
 {
     return is_still_wanted(live, command) && !live->engine->drain && live->row.owner != 0;
 }

@@ -82,21 +82,22 @@ struct call_info {
 struct live {
     struct engine *engine;
     struct id id;
-    struct session_state state; /* as committed */
-    struct store_session row;   /* as committed; slices point to the members below */
+    struct session_state *state; /* as committed; NULL: packed, see live_state() */
+    unsigned char *packed;       /* session_encode() of it, or NULL */
+    size_t packed_len;
+    struct store_session row; /* as committed; slices point to the members below */
     char *tenant, *agent, *parent, *metadata;
     struct revision *revision;
     char *context; /* JSON object, or NULL */
     struct call_info *calls;
     struct history history;
-    int has_history;   /* `history` is the journal's */
-    struct load *load; /* under way */
-    int is_loading;    /* row, revision or history are on their way */
-    int needs_row;     /* the store's row is to be read (again) before anything else */
-    int is_recovering; /* an input is there that takes up what its dead owner left in flight */
-    int is_gone;       /* it is not in the store: inputs are answered with load_err */
-    int is_erased;     /* it was, once */
-    struct err load_err;
+    int has_history;      /* `history` is the journal's */
+    struct load *load;    /* under way */
+    int is_loading;       /* row, revision or history are on their way */
+    int needs_row;        /* the store's row is to be read (again) before anything else */
+    int is_recovering;    /* an input is there that takes up what its dead owner left in flight */
+    struct err *gone;     /* not NULL: it is not in the store, and inputs are answered with this */
+    int is_erased;        /* it was, once */
     struct tick *tick;    /* on its way to the store, or being built */
     struct input *inputs; /* first in */
     struct input **inputs_last;
@@ -118,10 +119,21 @@ void live_input_first(struct live *live, struct input *input);     /* before all
 void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
 void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
+void live_gone(struct live *live, enum err_code code, const struct err *err);
 struct call_info *live_call(const struct live *live, uint32_t number);
 void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
                    struct slice arguments, struct slice refusal);
 void live_drop_calls(struct live *live); /* of calls that are no longer open */
+
+/*
+ * live_state.c: what the session is. While it waits for an answer that is kept in its stored form,
+ * a hundred bytes instead of two thousand. What live_state() points to is there until the next
+ * live_state_pack(), at the end of a turn of the loop that did something for the session.
+ */
+const struct session_state *live_state(struct live *live);
+void live_state_set(struct live *live, const struct session_state *state);
+void live_state_pack(struct live *live);
+void live_state_release(struct live *live);
 
 /* load.c: row, revision, history. Each ends in live_pump(). */
 void load_row(struct live *live);

@@ -33,11 +33,12 @@ static void erased(struct tick *tick)
 {
     struct live *live = tick->live;
     const struct engine_deps *deps = &live->engine->deps;
+    struct err err;
 
     live->tick = NULL;
-    live->is_gone = 1;
     live->is_erased = 1;
-    (void)err_set(&live->load_err, ERR_NOT_FOUND, "session %s was erased", live->id.text);
+    (void)err_set(&err, ERR_NOT_FOUND, "session %s was erased", live->id.text);
+    live_gone(live, err.code, &err);
     tick_end_inputs(tick, &(struct err){ 0 });
     if (deps->on_erased)
         deps->on_erased(deps->arg, id_slice(&live->id));

@@ -105,7 +105,7 @@ void live_drop_calls(struct live *live)
     while (*at) {
         struct call_info *info = *at;
 
-        if (session_call(&live->state, info->number)) {
+        if (session_call(live_state(live), info->number)) {
             at = &info->next;
             continue;
         }
@@ -160,6 +160,15 @@ void live_retry_later(struct live *live, const struct err *err)
     loop_timer_start(live->engine->deps.loop, &live->timer, live->retry_ms, on_retry_time, live);
 }
 
+/* It is not in the store, or cannot be kept there: whoever asks for it is told. */
+void live_gone(struct live *live, enum err_code code, const struct err *err)
+{
+    ASSERT(!live->gone);
+    live->gone = xcalloc(1, sizeof(*live->gone));
+    *live->gone = *err;
+    live->gone->code = code;
+}
+
 /* ---- letting go ---- */
 
 void live_free(struct live *live)
@@ -192,6 +201,8 @@ void live_free(struct live *live)
     free(live->parent);
     free(live->metadata);
     free(live->context);
+    live_state_release(live);
+    free(live->gone);
     free(live);
 }
 
@@ -200,7 +211,7 @@ void live_free(struct live *live)
 static void let_go(struct live *live)
 {
     struct engine *engine = live->engine;
-    int64_t wake_at_ms = session_wake_at_ms(&live->state);
+    int64_t wake_at_ms = session_wake_at_ms(live_state(live));
 
     suspects_let_go(live);
     if (wake_at_ms != 0 && !engine->drain)
@@ -218,7 +229,7 @@ static int is_idle(const struct live *live)
 static void arm_timer(struct live *live)
 {
     struct loop *loop = live->engine->deps.loop;
-    int64_t due_ms = session_wake_at_ms(&live->state);
+    int64_t due_ms = session_wake_at_ms(live_state(live));
 
     if (due_ms != 0 && !live->engine->drain)
         loop_timer_start(loop, &live->timer, due_ms - loop_wall_ms(loop), on_timer, live);
@@ -226,11 +237,18 @@ static void arm_timer(struct live *live)
         loop_timer_stop(loop, &live->timer);
 }
 
+/* For an answer, which takes seconds; there are thousands of these. */
+static void wait(struct live *live)
+{
+    arm_timer(live);
+    live_state_pack(live);
+}
+
 static void pump_gone(struct live *live)
 {
     struct engine *engine = live->engine;
 
-    end_inputs(live, &live->load_err, 0);
+    end_inputs(live, live->gone, 0);
     if (!is_idle(live))
         return;
     suspects_let_go(live);
@@ -244,7 +262,7 @@ static void pump(void *arg)
 
     if (live->tick || live->is_loading || live->is_backing_off)
         return;
-    if (live->is_gone) {
+    if (live->gone) {
         pump_gone(live);
         return;
     }
@@ -260,5 +278,5 @@ static void pump(void *arg)
     else if (is_idle(live) && live->row.owner == 0)
         let_go(live);
     else
-        arm_timer(live);
+        wait(live);
 }

@@ -43,13 +43,11 @@ static void load_failed(struct load *load, const struct err *err)
     struct live *live = load->live;
 
     if (err->code == ERR_NOT_FOUND) {
-        live->is_gone = 1;
-        live->load_err = *err;
+        live_gone(live, err->code, err);
     } else if (err->code == ERR_CORRUPT) { /* its row stays as it is; all others go on */
         log_line(LOG_ERROR, "a session cannot be read and is left alone; see pawl verify",
                  "session", live->id.text, "error", err->msg, NULL);
-        live->is_gone = 1;
-        live->load_err = *err;
+        live_gone(live, err->code, err);
     } else {
         struct err nothing_done = *err;
 
@@ -133,7 +131,7 @@ static void load_sources(struct load *load)
     struct live *live = load->live;
 
     for (unsigned i = 0; i < SESSION_CALLS_MAX; i++) {
-        const struct session_call *call = &live->state.calls[i];
+        const struct session_call *call = &live_state(live)->calls[i];
         unsigned k = 0;
 
         if (call->phase == CALL_FREE || live_call(live, call->number))
@@ -212,12 +210,14 @@ static enum err_code take_context(struct live *live, struct slice body, struct e
 
 static enum err_code take_row(struct live *live, const struct store_load *load, struct err *err)
 {
-    if (session_decode(&live->state, load->row.state, err) ||
-        take_context(live, load->context, err))
+    struct session_state state;
+
+    if (session_decode(&state, load->row.state, err) || take_context(live, load->context, err))
         return err_wrap(err, "session %s", live->id.text);
-    if (live->state.seq != load->row.seq)
+    if (state.seq != load->row.seq)
         return err_set(err, ERR_CORRUPT, "session %s: its row and its state are not of one tick",
                        live->id.text);
+    live_state_set(live, &state);
     replace(&live->tenant, load->row.tenant);
     replace(&live->agent, load->row.agent);
     replace(&live->parent, load->row.parent);
@@ -298,7 +298,7 @@ static void load_history_page(struct load *load, uint32_t after, uint32_t until)
  */
 static void load_history_span(struct load *load, uint32_t span)
 {
-    uint32_t seq = load->live->state.seq;
+    uint32_t seq = live_state(load->live)->seq;
 
     live_forget_history(load->live);
     load->span = span;
@@ -333,14 +333,14 @@ static void on_input(struct store_op *op, void *arg)
 static void load_history_check(struct load *load)
 {
     struct live *live = load->live;
-    uint32_t turn_seq = live->state.turn_seq;
+    uint32_t turn_seq = live_state(live)->turn_seq;
     int needs_input = 0;
 
-    if (live->history.window == 0 || load->span >= live->state.seq) {
+    if (live->history.window == 0 || load->span >= live_state(live)->seq) {
         load_history_end(load);
         return;
     }
-    if (!history_has_window(&live->history, &live->state, &needs_input)) {
+    if (!history_has_window(&live->history, live_state(live), &needs_input)) {
         load_history_span(load, load->span > UINT32_MAX / 4 ? UINT32_MAX : load->span * 4);
         return;
     }
@@ -378,7 +378,7 @@ static void on_history(struct store_op *op, void *arg)
         last = event->seq;
     }
     if (op->events.has_more && op->events.events_n > 0) { /* a page has a size, too */
-        load_history_page(load, last, live->state.seq);
+        load_history_page(load, last, live_state(live)->seq);
         return;
     }
     load_history_check(load);

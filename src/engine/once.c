@@ -44,12 +44,12 @@ static void sent_apply(struct live *live, struct tick *tick, struct input *input
 static void sent_end(struct live *live, struct input *input, const struct err *err)
 {
     struct sent *sent = CONTAINER_OF(input, struct sent, input);
-    const struct session_call *call = session_call(&live->state, sent->call);
+    const struct session_call *call = session_call(live_state(live), sent->call);
     int is_sent = call && call->attempt == sent->attempt && call->phase == CALL_SENT;
 
     if (err->code == ERR_NONE && !is_sent && tool_job_sending(live, sent->call, sent->attempt)) {
         tool_job_stop(live, sent->call, sent->attempt);
-        if (is_in_doubt(&live->state, sent->call, sent->attempt))
+        if (is_in_doubt(live_state(live), sent->call, sent->attempt))
             unsent_input(live, sent->call, sent->attempt);
     }
     free(sent);

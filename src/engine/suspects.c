@@ -65,7 +65,7 @@ int suspect_is_held(struct live *live, const struct session_state *state)
 
 void suspect_committed(struct live *live)
 {
-    if (!is_suspect(&live->state))
+    if (!is_suspect(live_state(live)))
         suspects_let_go(live);
 }
 

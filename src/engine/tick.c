@@ -29,7 +29,7 @@ static struct tick *tick_new(struct live *live)
 
     tick->live = live;
     tick->arena = engine_arena(live->engine);
-    tick->state = live->state;
+    tick->state = *live_state(live);
     tick->inputs_last = &tick->inputs;
     tick->ends_last = &tick->ends;
     tick->now_ms = loop_wall_ms(live->engine->deps.loop);
@@ -327,7 +327,7 @@ static void carry_out(struct tick *tick)
         commands_carry_out(tick->live, tick->commands, tick->commands_n);
         return;
     }
-    session_open_commands(&tick->live->state, &open);
+    session_open_commands(live_state(tick->live), &open);
     for (unsigned i = 0; i < open.n; i++) {
         if (open.at[i].kind == CMD_SEND_TOOL) /* by whom it was sent, or not, nobody knows */
             lost_input(tick->live, open.at[i].call, open.at[i].attempt);
@@ -361,7 +361,7 @@ static void committed(struct tick *tick)
     int64_t key = tick->op.commit.row.key;
     struct slice metadata = live->row.metadata;
 
-    live->state = tick->state;
+    live_state_set(live, &tick->state);
     live->row = tick->op.commit.row;
     live->row.metadata = metadata;
     keep_texts(tick);
@@ -453,7 +453,7 @@ static void refuse_keyed(struct tick *tick, const struct err *err)
         tick->inputs_last = at;
     tick->keyed->end(live, tick->keyed, err);
     if (live->row.version == 0)
-        live->is_gone = 1; /* it was never created */
+        live_gone(live, err->code, err); /* it was never created */
     tick_drop(tick);
 }
 
@@ -482,9 +482,7 @@ static void leave_alone(struct tick *tick, const struct err *err)
 
     log_line(LOG_ERROR, "a session cannot be stored and is left alone; see pawl verify", "session",
              live->id.text, "error", err->msg, NULL);
-    live->is_gone = 1;
-    live->load_err = *err;
-    live->load_err.code = ERR_CORRUPT;
+    live_gone(live, ERR_CORRUPT, err);
     model_jobs_stop(live);
     tool_jobs_stop(live);
     tick_drop(tick);
@@ -516,8 +514,7 @@ static void on_commit(struct store_op *op, void *arg)
     case ERR_LIMIT:
         tick_drop(tick);
         if (live->row.version == 0) {
-            live->is_gone = 1;
-            live->load_err = err;
+            live_gone(live, err.code, &err);
             return;
         }
         live_retry_later(live, &err);
@@ -536,8 +533,9 @@ static void on_commit(struct store_op *op, void *arg)
 /* A session that a former process left in flight, without an owner: this one takes it. */
 static int is_to_be_claimed(struct live *live)
 {
-    return live->row.version > 0 && live->row.owner == 0 && session_is_in_flight(&live->state) &&
-           !live->engine->drain && !suspect_is_held(live, &live->state);
+    return live->row.version > 0 && live->row.owner == 0 &&
+           session_is_in_flight(live_state(live)) && !live->engine->drain &&
+           !suspect_is_held(live, live_state(live));
 }
 
 void tick_run(struct live *live)

@@ -220,7 +220,7 @@ static void get_in_line(struct tool_job *job)
 void tool_job_start(struct live *live, uint32_t call, uint32_t attempt)
 {
     const struct call_info *info = live_call(live, call);
-    const struct session_call *slot = session_call(&live->state, call);
+    const struct session_call *slot = session_call(live_state(live), call);
     const struct config_tool *tool;
     struct tool_result gone;
     struct tool_job *job;

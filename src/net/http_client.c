@@ -127,6 +127,7 @@ static void exchange_free(struct http_exchange *exchange)
     give_handle(exchange->client, exchange->easy);
     curl_slist_free_all(exchange->headers);
     buf_release(&exchange->response);
+    free(exchange->where);
     free(exchange);
 }
 
@@ -209,7 +210,7 @@ void http_call_start(struct http_client *client, struct http_call *call)
         .client = client,
         .call = call,
         .easy = take_handle(client),
-        .where = "not started yet",
+        .where = xstrdup("not started yet"),
         .is_cancelled = client->is_closing,
     };
     list_add(&client->open, &exchange->link);

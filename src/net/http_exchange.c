@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "net/http_text.h"
@@ -9,6 +10,7 @@
 enum {
     CONNECT_TIMEOUT_MS = 10 * 1000,
     UPLOAD_BYTES = 16 * 1024, /* curl's least */
+    WHERE_MAX = 256,
 };
 
 /* A failure is a lack of memory or an option that this libcurl does not know. */
@@ -44,6 +46,7 @@ static enum err_code check_url(struct http_exchange *exchange, struct err *err)
     CLEANUP(part_free) char *scheme = NULL;
     CLEANUP(part_free) char *host = NULL;
     CLEANUP(part_free) char *port = NULL;
+    char where[WHERE_MAX];
 
     ASSERT(url);
     CURLUcode code = curl_url_set(url, CURLUPART_URL, exchange->call->url, 0);
@@ -62,8 +65,10 @@ static enum err_code check_url(struct http_exchange *exchange, struct err *err)
                        "the URL holds a user or password: give credentials in "
                        "a header instead");
     (void)curl_url_get(url, CURLUPART_PORT, &port, 0);
-    (void)snprintf(exchange->where, sizeof(exchange->where), "%s://%s%s%s", scheme, host,
-                   port ? ":" : "", port ? port : "");
+    (void)snprintf(where, sizeof(where), "%s://%s%s%s", scheme, host, port ? ":" : "",
+                   port ? port : "");
+    free(exchange->where);
+    exchange->where = xstrdup(where);
     return ERR_NONE;
 }
 

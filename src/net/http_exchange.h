@@ -12,8 +12,7 @@
 #include "net/http_shard.h"
 
 enum {
-    HTTP_WHERE_MAX = 256,
-    HTTP_READ_BYTES = 2048, /* a call in flight costs 13 KB with it, and more with curl's own */
+    HTTP_READ_BYTES = 1024, /* curl's least; a call in flight costs 12 KB with it */
 };
 
 struct http_exchange {
@@ -27,13 +26,13 @@ struct http_exchange {
     CURL *easy;
     struct curl_slist *headers;
     struct buf response;
-    size_t received;            /* bytes of the body */
-    int is_sent;                /* the peer may have got the request, or a part of it */
-    int has_head;               /* the answer's headers came to their end */
-    int is_lost;                /* curl wanted to send it a second time */
-    int is_too_large;           /* response_bytes_max */
-    int is_cut_off;             /* by on_body */
-    char where[HTTP_WHERE_MAX]; /* "https://host:port" for messages: paths and queries hold keys */
+    size_t received;  /* bytes of the body */
+    int is_sent;      /* the peer may have got the request, or a part of it */
+    int has_head;     /* the answer's headers came to their end */
+    int is_lost;      /* curl wanted to send it a second time */
+    int is_too_large; /* response_bytes_max */
+    int is_cut_off;   /* by on_body */
+    char *where;      /* "https://host:port" for messages: paths and queries hold keys */
     char reason[CURL_ERROR_SIZE];
 };
 
