@@ -134,7 +134,9 @@ void ask_store_failed(struct ask *ask, const struct err *err)
     }
     log_line(LOG_ERROR, "a read failed", "path", ask->match.route->pattern, "error", err->msg,
              NULL);
-    if (err->code == ERR_CORRUPT)
+    if (store_is_damage(err))
+        ask_reply_problem(ask, 500, "store_damaged", "%s", err->msg);
+    else if (err->code == ERR_CORRUPT)
         ask_reply_problem(ask, 500, "store_corrupt",
                           "What is stored contradicts itself: run 'pawl verify'.");
     else

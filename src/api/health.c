@@ -35,6 +35,11 @@ void readyz_get(struct ask *ask)
                           "The store takes no writes: is its disk full?");
         return;
     }
+    if (store_stats(ask->api->deps.store).damaged > 0) {
+        ask_reply_problem(ask, 503, "store_damaged",
+                          "The file of the store is damaged: run 'pawl verify'.");
+        return;
+    }
     reply_status(ask, "ready");
 }
 

@@ -131,8 +131,10 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
                           text);
         return;
     case ERR_CORRUPT:
-        ask_reply_problem(ask, 500, code_or(request, "store_corrupt"), "%s. Run 'pawl verify'.",
-                          text);
+        ask_reply_problem(ask, 500,
+                          code_or(request, store_is_damage(&request->err) ? "store_damaged"
+                                                                          : "store_corrupt"),
+                          "%s. Run 'pawl verify'.", text);
         return;
     case ERR_NONE: break;
     }

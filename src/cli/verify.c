@@ -1,5 +1,6 @@
 /*
- * verify.c - `pawl verify`: every journal folded again, and compared with what is stored.
+ * verify.c - `pawl verify`: every page of the store looked at, every journal folded again, and
+ * compared with what is stored.
  *
  * Reads only, beside a running server if there is one: a row is of one moment, and its journal is
  * read up to that moment. What is written meanwhile is found by the next one.
@@ -212,6 +213,27 @@ static int report(const struct check *check)
     return EXIT_FAILED;
 }
 
+static void on_page_fault(const char *text, void *arg)
+{
+    struct check *check = arg;
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
+
+    check->faults++;
+    utf8_put_visible(&visible, slice_of(text), 0);
+    (void)printf("the file: %s\n", buf_cstr(&visible));
+}
+
+/* The file before what is in it: a damaged index keeps no journal from being read. */
+static enum err_code check_pages(struct check *check, const char *url, struct err *err)
+{
+    if (store_check(url, on_page_fault, check, err))
+        return err->code;
+    if (check->faults > 0)
+        (void)printf("the file is damaged: stop the server and put a backup in its place, or save "
+                     "what `sqlite3 FILE .recover` can still read\n");
+    return ERR_NONE;
+}
+
 static int verify_store(const char *url)
 {
     struct check check = { .status = EXIT_GOOD };
@@ -219,7 +241,7 @@ static int verify_store(const char *url)
 
     if (strncmp(url, "sqlite:", 7) != 0)
         return command_fail(EXIT_USAGE, "there is nothing to verify in '%s': it is in memory", url);
-    if (loop_new(&check.loop, &err))
+    if (check_pages(&check, url, &err) || loop_new(&check.loop, &err))
         return command_fail(EXIT_CANNOT_RUN, "%s", err.msg);
     if (store_open(&check.store, url, STORE_OPEN_READ_ONLY, check.loop, &err)) {
         loop_free(check.loop);
@@ -259,8 +281,10 @@ const struct command command_verify = {
     .name = "verify",
     .words = "",
     .summary = "Folds every journal again and compares it with the stored state",
-    .help = "Reads only, and may run beside a server. Prints a line for each fault and exits with\n"
-            "1 if there is one; with 5 if the store cannot be read.\n",
+    .help =
+        "Reads only, and may run beside a server. Prints a line for each fault, in the file or\n"
+        "in a session, and exits with 1 if there is one; with 5 if the sessions cannot be\n"
+        "read.\n",
     .options = options,
     .run = run,
 };

@@ -124,6 +124,12 @@ static void on_page(struct store_op *op, void *arg)
         recovery_end(recovery);
         return;
     }
+    if (store_is_damage(&op->err)) { /* which no waiting mends */
+        log_line(LOG_ERROR, "the sessions of the former process cannot be read and are left alone",
+                 "error", op->err.msg, NULL);
+        recovery_end(recovery);
+        return;
+    }
     if (op->err.code != ERR_NONE) {
         log_line(LOG_ERROR, "the sessions of the former process cannot be read; trying again",
                  "error", op->err.msg, NULL);

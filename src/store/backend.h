@@ -20,6 +20,9 @@ struct store_backend {
     /* See store_backup(); `url` is of this scheme. */
     enum err_code (*backup)(const char *url, const char *path, struct err *err);
 
+    /* See store_check(); `url` is of this scheme. */
+    enum err_code (*check)(const char *url, store_fault_fn *fault, void *arg, struct err *err);
+
     /* Begin op; must not block. Call store_complete(op) exactly once, later, on the loop's thread.
      */
     void (*submit)(struct store *store, struct store_op *op);

@@ -221,10 +221,19 @@ static enum err_code mem_backup(const char *url, const char *path, struct err *e
                    url);
 }
 
+static enum err_code mem_check(const char *url, store_fault_fn *fault, void *arg, struct err *err)
+{
+    (void)fault;
+    (void)arg;
+    return err_set(err, ERR_INVALID, "'%.64s' is in the memory of its process: nothing to check",
+                   url);
+}
+
 const struct store_backend store_backend_mem = {
     .scheme = "mem",
     .open = mem_open,
     .backup = mem_backup,
+    .check = mem_check,
     .submit = mem_submit,
     .close = mem_close,
 };

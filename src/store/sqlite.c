@@ -18,6 +18,7 @@
 #include "base/arena.h"
 #include "store/backend.h"
 #include "store/sqlite_backup.h"
+#include "store/sqlite_check.h"
 #include "store/sqlite_checkpoint.h"
 #include "store/sqlite_commit.h"
 #include "store/sqlite_read.h"
@@ -417,6 +418,13 @@ static enum err_code backup(const char *url, const char *path, struct err *err)
     return read_url(url, &store, err) ? err->code : sqlite_backup(store, path, err);
 }
 
+static enum err_code check(const char *url, store_fault_fn *fault, void *arg, struct err *err)
+{
+    const char *store;
+
+    return read_url(url, &store, err) ? err->code : sqlite_check(store, fault, arg, err);
+}
+
 static enum err_code sqlite_open(struct store **ret_store, const char *url,
                                  enum store_open_flags flags, struct loop *loop, struct err *err)
 {
@@ -433,6 +441,7 @@ const struct store_backend store_backend_sqlite = {
     .scheme = "sqlite",
     .open = sqlite_open,
     .backup = backup,
+    .check = check,
     .submit = sqlite_submit,
     .close = sqlite_close,
 };

@@ -70,10 +70,23 @@ static int errno_of(sqlite3 *db, int rc)
     return 0;
 }
 
+/* A page that is not as it was written, or a file that is too short. No row of ours can do that. */
+static enum err_code damaged(sqlite3 *db, int rc, const char *doing, struct err *err)
+{
+    (void)err_set(err, ERR_CORRUPT,
+                  "%s: %s is damaged (%s); stop the server and put a backup in its place, or save "
+                  "what `sqlite3 FILE .recover` can still read",
+                  doing, sqlite3_db_filename(db, "main"), sqlite3_errstr(rc));
+    err->sys = EUCLEAN;
+    return err->code;
+}
+
 enum err_code sqlite_db_error(sqlite3 *db, int rc, const char *doing, struct err *err)
 {
     if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
         die_of_fsync(db, doing);
+    if ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB)
+        return damaged(db, rc, doing, err);
     int sys = errno_of(db, rc);
     char text[REASON_MAX];
 

@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -40,6 +41,13 @@ enum err_code store_backup(const char *url, const char *path, struct err *err)
     const struct store_backend *backend = backend_of(url, err);
 
     return backend ? backend->backup(url, path, err) : err->code;
+}
+
+enum err_code store_check(const char *url, store_fault_fn *fault, void *arg, struct err *err)
+{
+    const struct store_backend *backend = backend_of(url, err);
+
+    return backend ? backend->check(url, fault, arg, err) : err->code;
 }
 
 int store_op_writes(enum store_op_kind kind)
@@ -275,10 +283,17 @@ static void count_commit(struct store *store, const struct store_op *op)
         store->stats.conflicts++;
 }
 
+int store_is_damage(const struct err *err)
+{
+    return err->code == ERR_CORRUPT && err->sys == EUCLEAN;
+}
+
 void store_complete(struct store *store, struct store_op *op)
 {
     ASSERT(store->pending > 0);
     store->pending--;
+    if (store_is_damage(&op->err))
+        store->stats.damaged++;
     if (op->kind == STORE_COMMIT) {
         ASSERT(op->err.code != ERR_NONE || (op->commit.row.key > 0 && op->commit.row.version > 0));
         ASSERT(!op->commit.is_replay || op->err.code == ERR_CONFLICT);

@@ -14,7 +14,8 @@
  * Errors: ERR_UNAVAILABLE promises that nothing was written (a full disk has err.sys ENOSPC);
  * ERR_TIMEOUT means that the outcome is unknown; ERR_LIMIT that something is larger than
  * STORE_BODY_MAX, STORE_NAME_MAX or STORE_COMMIT_BYTES_MAX; ERR_CORRUPT that what is stored
- * contradicts itself. An operation that fails for its own data fails alone.
+ * contradicts itself, with err.sys EUCLEAN that the file itself is damaged: then the message names
+ * it and says what to do. An operation that fails for its own data fails alone.
  *
  * A row that cannot be (somebody wrote to the file) does not keep others from being read: loading
  * it is ERR_CORRUPT, a list leaves it out, a scan gives it with is_corrupt.
@@ -319,6 +320,19 @@ enum err_code store_open(struct store **ret_store, const char *url, enum store_o
  */
 enum err_code store_backup(const char *url, const char *path, struct err *err) MUST_CHECK;
 
+/*
+ * Looks at every page of the store that `url` names, those that no session's own data are on among
+ * them. `fault` gets a line for each thing that is wrong with the file, ERR_NONE if it was looked
+ * at. May run beside processes that use it: their log cannot start over meanwhile. Blocks.
+ * ERR_INVALID: `url` names no store that can be checked. Else as store_open().
+ */
+typedef void store_fault_fn(const char *text, void *arg);
+enum err_code store_check(const char *url, store_fault_fn *fault, void *arg,
+                          struct err *err) MUST_CHECK;
+
+/* True if this error says that the file itself is damaged. */
+int store_is_damage(const struct err *err);
+
 void store_submit(struct store *store, struct store_op *op);
 
 /*
@@ -332,6 +346,7 @@ struct store_stats {
     uint64_t commits; /* ticks */
     uint64_t batches;
     uint64_t conflicts;
+    uint64_t damaged; /* operations that met a damaged page: what else they would meet is unknown */
     int64_t commit_us_max;
     int64_t commit_us_total; /* over batches, the fsync included */
 };
