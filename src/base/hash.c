@@ -2,6 +2,7 @@
 
 #include <nettle/sha2.h>
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "base/siphash.h"
@@ -15,6 +16,37 @@ struct sha256 sha256_of(struct slice bytes)
     sha256_update(&ctx, bytes.len, (const uint8_t *)bytes.ptr);
     sha256_digest(&ctx, SHA256_BYTES, hash.bytes);
     return hash;
+}
+
+struct sha256_sum {
+    struct sha256_ctx ctx;
+};
+
+struct sha256_sum *sha256_sum_new(void)
+{
+    struct sha256_sum *sum = xcalloc(1, sizeof(*sum));
+
+    sha256_init(&sum->ctx);
+    return sum;
+}
+
+void sha256_sum_add(struct sha256_sum *sum, struct slice bytes)
+{
+    sha256_update(&sum->ctx, bytes.len, (const uint8_t *)bytes.ptr);
+}
+
+struct sha256 sha256_sum_get(const struct sha256_sum *sum)
+{
+    struct sha256_ctx ctx = sum->ctx; /* a digest ends it */
+    struct sha256 hash;
+
+    sha256_digest(&ctx, SHA256_BYTES, hash.bytes);
+    return hash;
+}
+
+void sha256_sum_free(struct sha256_sum *sum)
+{
+    free(sum);
 }
 
 const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash)

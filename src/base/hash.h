@@ -13,6 +13,13 @@ struct sha256 {
 };
 
 struct sha256 sha256_of(struct slice bytes);
+
+/* The same of what comes in parts: sha256_sum_get() is that of all that was added so far. */
+struct sha256_sum;
+struct sha256_sum *sha256_sum_new(void);
+void sha256_sum_add(struct sha256_sum *sum, struct slice bytes);
+struct sha256 sha256_sum_get(const struct sha256_sum *sum);
+void sha256_sum_free(struct sha256_sum *sum);                                   /* NULL-safe */
 const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash); /* 64 hex digits */
 
 /* 64 bits of SipHash-2-4 under a key drawn at start: safe for keys chosen by outsiders. */

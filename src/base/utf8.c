@@ -83,6 +83,40 @@ struct slice utf8_prefix(struct slice text, size_t max)
     return (struct slice){ text.ptr, cut };
 }
 
+struct slice utf8_suffix(struct slice text, size_t max)
+{
+    if (text.len <= max)
+        return text;
+    size_t cut = text.len - max;
+    size_t at = cut;
+
+    while (at < text.len && at - cut < 3 && ((unsigned char)text.ptr[at] & 0xc0) == 0x80)
+        at++;
+    if (at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80)
+        at = cut;
+    return rest(text, at);
+}
+
+size_t utf8_put_text(struct buf *buf, struct slice text, size_t max)
+{
+    static const struct slice replacement = { UTF8_REPLACEMENT, sizeof(UTF8_REPLACEMENT) - 1 };
+    size_t at = 0;
+
+    while (at < text.len) {
+        uint32_t c = 0;
+        size_t len = utf8_decode(rest(text, at), &c);
+        int is_bad = len == 0 || c == 0;
+        struct slice shown = is_bad ? replacement : (struct slice){ text.ptr + at, len };
+
+        if (shown.len > max)
+            break;
+        buf_put(buf, shown);
+        max -= shown.len;
+        at += is_bad ? 1 : len;
+    }
+    return at;
+}
+
 /* What would steer a terminal, turn the reading direction, or hide. */
 static int is_hidden(uint32_t c)
 {

@@ -18,6 +18,13 @@ int utf8_is_valid(struct slice text); /* no overlongs, no surrogates; NUL is not
  * The longest prefix of at most `max` bytes that does not cut a character.
  */
 struct slice utf8_prefix(struct slice text, size_t max);
+struct slice utf8_suffix(struct slice text, size_t max); /* the same, from the end */
+
+/*
+ * Appends the beginning of text, at most `max` bytes; bad bytes and NUL become U+FFFD. Returns how
+ * many bytes of text that took.
+ */
+size_t utf8_put_text(struct buf *buf, struct slice text, size_t max);
 
 /*
  * Appends text for a terminal: control characters, escape sequences, bidirectional

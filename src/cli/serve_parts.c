@@ -80,6 +80,7 @@ struct places {
     char store[PATH_MAX + 16];
     char lock[PATH_MAX + 16], wal[PATH_MAX + 16], shm[PATH_MAX + 16], scratch[PATH_MAX + 16];
     char config[PATH_MAX];
+    char outputs[PATH_MAX + 16]; /* the store's folder */
 };
 
 /* The one name that a file has however it is reached, whether it is there yet or not. */
@@ -117,6 +118,11 @@ static void find_places(const struct server *server, struct places *ret_places)
         (void)snprintf(ret_places->scratch, sizeof(ret_places->scratch), "%s/.pawl.scratch",
                        server->config.dir);
     }
+    if (store)
+        (void)snprintf(ret_places->outputs, sizeof(ret_places->outputs), "%.*s",
+                       (int)(strrchr(store, '/') - store + 1), store);
+    else
+        (void)snprintf(ret_places->outputs, sizeof(ret_places->outputs), "%s", server->config.dir);
     if (!realpath(server->config.path, ret_places->config))
         ret_places->config[0] = '\0'; /* it was read, so it is gone now: nothing to hide */
 }
@@ -139,6 +145,7 @@ static enum err_code start_launcher(struct server *server, struct err *err)
     const struct launcher_config config = { .lock_path = places.lock,
                                             .project_dir = server->config.dir,
                                             .scratch_root = places.scratch,
+                                            .output_dir = places.outputs,
                                             .masked = masked,
                                             .uid_base = UID_BASE };
 

@@ -38,8 +38,7 @@ static const char *build_parameters(struct build *build, struct fields fields,
 
 static void refuse_builtin(struct build *build, const struct yaml_node *node)
 {
-    static const char *const later[] = { "ask_user", "sleep_until", "wait_for_event",
-                                         "read_output" };
+    static const char *const later[] = { "ask_user", "sleep_until", "wait_for_event" };
     const char *names[BUILTINS_MAX];
     size_t n = 0;
 

@@ -89,11 +89,12 @@ struct config_agent {
 struct config_limits {
     size_t request_bytes;
     size_t instructions_bytes;
-    size_t tool_output_bytes;
-    uint32_t tool_runs;   /* commands that run at the same time on this machine */
-    uint32_t model_calls; /* calls in flight */
-    uint32_t streams;     /* of events, open */
-    uint32_t crashes;     /* in a row, alone: then a session is poison */
+    size_t tool_output_bytes; /* of one, to the model */
+    size_t output_bytes;      /* of one, kept */
+    uint32_t tool_runs;       /* commands that run at the same time on this machine */
+    uint32_t model_calls;     /* calls in flight */
+    uint32_t streams;         /* of events, open */
+    uint32_t crashes;         /* in a row, alone: then a session is poison */
 };
 
 struct config {

@@ -243,7 +243,7 @@ static const struct key keys[] = {
       .type = VALUE_NAME,
       .max = "64B",
       .fallback_text = "none",
-      .about = "A tool that pawl has already: `now`, `echo`." },
+      .about = "A tool that pawl has already: `now`, `echo`, `read_output`." },
     { .section = SECTION_TOOL,
       .name = "effects",
       .type = VALUE_CHOICE,
@@ -441,7 +441,17 @@ static const struct key keys[] = {
       .min = "256B",
       .max = "16MiB",
       .fallback = "256KiB",
-      .about = "What the model sees of a tool's output; it is told that there was more." },
+      .about =
+          "What the model sees of a tool's output: its beginning and its end. It is told what is "
+          "between, which `builtin: read_output` reads." },
+    { .section = SECTION_LIMITS,
+      .name = "output",
+      .type = VALUE_SIZE,
+      .min = "256B",
+      .max = "256MiB",
+      .fallback = "64MiB",
+      .about =
+          "What is kept of a tool's output; what it prints beyond that is dropped, and said." },
     { .section = SECTION_LIMITS,
       .name = "instructions",
       .type = VALUE_SIZE,

@@ -41,6 +41,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->tool_last = &engine->tool_first;
     engine->timed = timed_new(engine);
     engine->sweep = sweep_new(engine);
+    engine->output_reader = output_reader_new(engine);
     enum err_code code = queue_open(&engine->queue, "store", deps->loop, on_hint, engine, &err);
     ASSERT(code == ERR_NONE); /* the only kind so far; it needs nothing that could be missing */
     return engine;
@@ -224,6 +225,7 @@ void engine_free(struct engine *engine)
         return;
     loop_post_cancel(engine->deps.loop, &engine->tool_place);
     free_lives(engine);
+    output_reader_free(engine->output_reader);
     requests_free(engine);
     free(engine->start);
     free_revisions(engine);

@@ -42,6 +42,7 @@ struct engine {
     struct recovery *recovery;
     struct sweep *sweep;
     struct suspects *suspects;
+    struct output_reader *output_reader;
     struct list asked;   /* requests in the hands of no session (requests.c) */
     struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
@@ -146,7 +147,8 @@ struct tick_event {
     struct session_event *event;      /* kind, call, attempt and what decides: set */
     const struct event_extra *extras; /* ended by a NULL name; or NULL */
     const struct event_extra *const *call_extras;
-    struct slice wire; /* or NULL */
+    struct slice wire;      /* or NULL */
+    struct store_blob blob; /* its data stay in place as long as the tick's inputs */
 };
 
 /* What an event knows of the end that it leads to. NULL: as the end's cause says. */
@@ -176,6 +178,7 @@ struct tick {
     struct store_event *events; /* in arena */
     size_t events_n, events_cap;
     size_t bytes; /* of their bodies and wires */
+    size_t blob_bytes;
     struct session_command *commands;
     size_t commands_n;
     size_t commands_cap;
@@ -246,6 +249,7 @@ struct tool_job {
     int is_waiting; /* for a place */
     int is_sending; /* `effects: once`: it has its place, and tool_sent is being committed */
     int is_exec;
+    int is_reader; /* read_output.c runs it */
     int is_once;
     int is_reconcile; /* it does not run the tool: it looks what became of it */
     int is_stopped;   /* its result is not wanted */
@@ -266,15 +270,35 @@ void tool_jobs_stop(struct live *live);        /* all of them */
 void tool_jobs_drop_behind(struct live *live); /* what waits for an earlier run to end */
 void tool_jobs_free(struct live *live);
 
-/* Hands the end of an attempt to its session; copies what it needs. */
-void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
-                   const struct tool_result *result);
-
-/* What the model reads of a result: stdout; of a failure the status and the end of stderr, too. */
-void outcome_put_output(struct buf *text, const struct tool_result *result);
-void outcome_fit_output(struct buf *text); /* cut, if need be, to what surely fits an event */
+/* Hands the end of an attempt to its session; copies what it needs, and takes what was kept. */
+void outcome_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result);
 struct slice outcome_failure(struct tick *tick, const struct tool_result *result, const char *tool);
 enum { TOOL_EXIT_TRY_AGAIN = 75 }; /* EX_TEMPFAIL: nothing happened */
+
+/* ---- output.c: what the model and the journal get of what a tool printed ---- */
+
+struct output {
+    struct buf text; /* stdout, or its ends; of a failure the status and the end of stderr, too */
+    struct buf name; /* JSON: how the event names the blob; empty: there is none */
+    char hash[SHA256_TEXT_MAX];
+    struct store_blob blob;
+};
+
+/* Each byte of it may take six as JSON, and in the wire, too: so much surely fits an event. */
+enum { OUTPUT_FITS_BYTES = STORE_BODY_MAX / 8 };
+
+/* max: the most of stdout that stands in the text. Of a zeroed one, or to build it again. */
+void output_put(struct output *output, const struct live *live, uint32_t call,
+                const struct tool_result *result, size_t max);
+struct slice output_text(const struct output *output); /* never NULL */
+void output_release(struct output *output);
+
+/* ---- read_output.c: the builtin that reads the rest ---- */
+
+int output_is_read_by(const struct config_tool *tool);
+struct output_reader *output_reader_new(struct engine *engine);
+struct tool_runner *output_reader_runner(struct output_reader *reader);
+void output_reader_free(struct output_reader *reader); /* with all that it has under way */
 
 /* ---- once.c: calls that must not happen twice ---- */
 
@@ -300,16 +324,17 @@ struct verdict_on_doubt {
     uint32_t call;
     uint32_t attempt;
     enum reconcile_outcome outcome;
-    struct slice output; /* for the journal and the model; NULL: none */
+    struct slice output;          /* for the journal and the model; NULL: none */
+    const struct output *printed; /* where it comes from, if a command printed it */
     struct slice by;
     struct slice note;  /* or NULL */
     struct slice error; /* JSON; or NULL */
 };
 enum verdict reconciled_add(struct tick *tick, const struct verdict_on_doubt *said,
                             uint32_t *ret_seq);
-/* Hands the end of a reconcile command to its session; copies what it needs. */
+/* As outcome_input(), of a reconcile command. */
 void reconcile_input(struct live *live, uint32_t call, uint32_t attempt,
-                     const struct tool_result *result);
+                     struct tool_result *result);
 
 /* ---- requests.c ---- */
 

@@ -152,24 +152,32 @@ enum verdict reconciled_add(struct tick *tick, const struct verdict_on_doubt *sa
     const struct call_info *info = live_call(tick->live, said->call);
     const struct session_call *call = session_call(&tick->state, said->call);
     CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
+    struct store_blob blob = { 0 };
     struct session_event event = { .kind = EV_TOOL_RECONCILED,
                                    .call = said->call,
                                    .attempt = said->attempt };
     int is_answer = said->outcome == OUTCOME_HAPPENED && call && !call->is_orphan;
     const struct event_extra extras[] = {
         { .name = "output", .kind = EXTRA_TEXT, .text = said->output },
+        { .name = "blob",
+          .kind = EXTRA_JSON,
+          .text = said->printed ? buf_slice(&said->printed->name) : (struct slice){ 0 } },
         { .name = "by", .kind = EXTRA_TEXT, .text = said->by },
         { .name = "note", .kind = EXTRA_TEXT, .text = said->note },
         { .name = "error", .kind = EXTRA_JSON, .text = said->error },
         { 0 },
     };
 
+    if (said->printed)
+        blob = said->printed->blob;
     event.tool_reconciled.outcome = said->outcome;
     if (is_answer && info)
         engine_format(tick->live)
             ->put_tool_result(&wire, slice_of(info->id), said_to_model(said), 0);
-    enum verdict verdict = tick_add(
-        tick, &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) });
+    enum verdict verdict =
+        tick_add(tick,
+                 &(struct tick_event){
+                     .event = &event, .extras = extras, .wire = buf_slice(&wire), .blob = blob });
     if (ret_seq)
         *ret_seq = event.seq;
     return verdict;
@@ -182,7 +190,7 @@ struct looked {
     struct arena *arena;
     uint32_t call;
     uint32_t attempt;
-    struct tool_result result; /* slices in arena */
+    struct tool_result result; /* slices in arena, or in what it kept */
 };
 
 static enum reconcile_outcome outcome_of(const struct tool_result *result)
@@ -212,16 +220,18 @@ static struct slice why_unknown(struct tick *tick, const struct looked *looked)
 static void looked_apply(struct live *live, struct tick *tick, struct input *input)
 {
     struct looked *looked = CONTAINER_OF(input, struct looked, input);
-    CLEANUP(buf_release) struct buf output = { .max = HISTORY_BYTES_MAX };
+    size_t max = live->engine->deps.config->limits.tool_output_bytes;
+    CLEANUP(output_release) struct output output = { 0 };
     struct verdict_on_doubt said = { .call = looked->call,
                                      .attempt = looked->attempt,
                                      .outcome = outcome_of(&looked->result),
                                      .by = SLICE_LIT("reconcile") };
 
     if (said.outcome == OUTCOME_HAPPENED) {
-        outcome_put_output(&output, &looked->result);
-        outcome_fit_output(&output);
-        said.output = (struct slice){ buf_cstr(&output), output.len };
+        output_put(&output, live, looked->call, &looked->result,
+                   max < OUTPUT_FITS_BYTES ? max : OUTPUT_FITS_BYTES);
+        said.output = output_text(&output);
+        said.printed = &output;
     }
     if (said.outcome == OUTCOME_UNKNOWN)
         said.error = why_unknown(tick, looked);
@@ -235,11 +245,11 @@ static void looked_end(struct live *live, struct input *input, const struct err 
 
     (void)err;
     engine_arena_done(live->engine, looked->arena);
+    tool_output_free(looked->result.kept);
     free(looked);
 }
 
-void reconcile_input(struct live *live, uint32_t call, uint32_t attempt,
-                     const struct tool_result *result)
+void reconcile_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result)
 {
     struct looked *looked = xcalloc(1, sizeof(*looked));
 
@@ -248,7 +258,8 @@ void reconcile_input(struct live *live, uint32_t call, uint32_t attempt,
     looked->call = call;
     looked->attempt = attempt;
     looked->result = *result;
-    looked->result.output = arena_slice(looked->arena, result->output);
+    if (!TAKE(result->kept))
+        looked->result.output = arena_slice(looked->arena, result->output);
     looked->result.errors = arena_slice(looked->arena, result->errors);
     live_input(live, &looked->input);
 }

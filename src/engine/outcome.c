@@ -11,17 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/utf8.h"
 #include "engine/engine_internal.h"
-
-enum { ERRORS_TO_MODEL_MAX = 4096 };
 
 struct outcome {
     struct input input;
     struct arena *arena;
     uint32_t call;
     uint32_t attempt;
-    struct tool_result result; /* slices in arena */
+    struct tool_result result; /* slices in arena, or in what it kept */
     uint64_t random64;
 };
 
@@ -31,50 +28,6 @@ static int is_result(const struct tool_result *result)
 }
 
 /* ---- a result ---- */
-
-static struct slice tail_of(struct slice text, size_t max)
-{
-    if (text.len <= max)
-        return text;
-    text = (struct slice){ text.ptr + (text.len - max), max };
-    while (text.len > 0 && (text.ptr[0] & 0xc0) == 0x80) /* not in the middle of a character */
-        text = (struct slice){ text.ptr + 1, text.len - 1 };
-    return text;
-}
-
-void outcome_put_output(struct buf *text, const struct tool_result *result)
-{
-    struct slice errors = tail_of(result->errors, ERRORS_TO_MODEL_MAX);
-
-    if (result->status != 0)
-        buf_putf(text, "The tool ended with exit status %d.\n", result->status);
-    buf_put(text, result->output);
-    if (result->output_bytes > result->output.len)
-        buf_putf(text, "\n[cut: the first %zu of %llu bytes]", result->output.len,
-                 (unsigned long long)result->output_bytes);
-    if (result->status != 0 && errors.len > 0) {
-        buf_puts(text, result->output.len > 0 ? "\n" : "");
-        buf_put(text, errors);
-    }
-}
-
-/* Each byte of it may take six as JSON, and in the wire, too: so much surely fits. */
-enum { KEPT_BYTES_MAX = STORE_BODY_MAX / 8 };
-
-static void cut_output(struct buf *text)
-{
-    size_t whole = text->len;
-
-    buf_cut(text, utf8_prefix(buf_slice(text), KEPT_BYTES_MAX).len);
-    buf_putf(text, "\n[cut: the first %zu of %zu bytes; as JSON they take too many]", text->len,
-             whole);
-}
-
-void outcome_fit_output(struct buf *text)
-{
-    if (text->len > KEPT_BYTES_MAX)
-        cut_output(text);
-}
 
 static void put_result_wire(struct tick *tick, uint32_t call, int is_error, struct slice output,
                             struct buf *wire)
@@ -86,18 +39,20 @@ static void put_result_wire(struct tick *tick, uint32_t call, int is_error, stru
         engine_format(tick->live)->put_tool_result(wire, slice_of(info->id), output, is_error);
 }
 
-static void finished(struct tick *tick, const struct outcome *outcome)
+/* False if it does not fit: with so much of stdout it is too long for the store. */
+static int add_finished(struct tick *tick, const struct outcome *outcome, size_t max, int is_last)
 {
     const struct tool_result *result = &outcome->result;
-    CLEANUP(buf_release) struct buf output = { .max = HISTORY_BYTES_MAX };
+    CLEANUP(output_release) struct output output = { 0 };
     CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
     struct session_event event = { .kind = EV_TOOL_FINISHED,
                                    .call = outcome->call,
                                    .attempt = outcome->attempt };
 
-    outcome_put_output(&output, result);
-    struct event_extra extras[] = {
-        { .name = "output", .kind = EXTRA_TEXT, .text = { buf_cstr(&output), output.len } },
+    output_put(&output, tick->live, outcome->call, result, max);
+    const struct event_extra extras[] = {
+        { .name = "output", .kind = EXTRA_TEXT, .text = output_text(&output) },
+        { .name = "blob", .kind = EXTRA_JSON, .text = buf_slice(&output.name) },
         { .name = "is_error", .kind = EXTRA_BOOL, .number = result->status != 0 },
         { .name = "status", .kind = EXTRA_INT, .number = result->status },
         { .name = "started_at", .kind = EXTRA_INT, .number = result->started_at_ms },
@@ -107,18 +62,24 @@ static void finished(struct tick *tick, const struct outcome *outcome)
           .text = result->errors.len ? result->errors : (struct slice){ 0 } },
         { 0 },
     };
-    put_result_wire(tick, outcome->call, result->status != 0, buf_slice(&output), &wire);
-    if (!tick_fits(
-            &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) })) {
-        cut_output(&output);
-        extras[0].text = (struct slice){ buf_cstr(&output), output.len };
-        buf_clear(&wire);
-        put_result_wire(tick, outcome->call, result->status != 0, buf_slice(&output), &wire);
-    }
-    if (tick_add(tick, &(struct tick_event){ .event = &event,
-                                             .extras = extras,
-                                             .wire = buf_slice(&wire) }) != VERDICT_MOVED)
+    put_result_wire(tick, outcome->call, result->status != 0, output_text(&output), &wire);
+    const struct tick_event add = {
+        .event = &event, .extras = extras, .wire = buf_slice(&wire), .blob = output.blob
+    };
+
+    if (!is_last && !tick_fits(&add))
+        return 0;
+    if (tick_add(tick, &add) != VERDICT_MOVED)
         tick->live->engine->stats.late++;
+    return 1;
+}
+
+static void finished(struct tick *tick, const struct outcome *outcome)
+{
+    size_t max = tick->live->engine->deps.config->limits.tool_output_bytes;
+
+    if (!add_finished(tick, outcome, max, max <= OUTPUT_FITS_BYTES))
+        (void)add_finished(tick, outcome, OUTPUT_FITS_BYTES, 1);
 }
 
 /* ---- a failure ---- */
@@ -249,11 +210,11 @@ static void outcome_end(struct live *live, struct input *input, const struct err
 
     (void)err;
     engine_arena_done(live->engine, outcome->arena);
+    tool_output_free(outcome->result.kept);
     free(outcome);
 }
 
-void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
-                   const struct tool_result *result)
+void outcome_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result)
 {
     struct outcome *outcome = xcalloc(1, sizeof(*outcome));
 
@@ -263,7 +224,8 @@ void outcome_input(struct live *live, uint32_t call, uint32_t attempt,
     outcome->attempt = attempt;
     outcome->random64 = random_u64(&live->engine->random);
     outcome->result = *result;
-    outcome->result.output = arena_slice(outcome->arena, result->output);
+    if (!TAKE(result->kept))
+        outcome->result.output = arena_slice(outcome->arena, result->output);
     outcome->result.errors = arena_slice(outcome->arena, result->errors);
     live_input(live, &outcome->input);
 }

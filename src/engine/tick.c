@@ -18,7 +18,8 @@ enum {
     BODY_BYTES_MAX = 256 * 1024 * 1024,
     /* An input adds at most an answer, its wire, the same text as an output, and short events. */
     TICK_BYTES_MAX = STORE_COMMIT_BYTES_MAX - 3 * STORE_BODY_MAX - 8 * 1024 * 1024,
-    ESCAPED_BYTES_MAX = 6, /* a byte of text as JSON: \u0001 */
+    TICK_BLOB_BYTES_MAX = 8 * 1024 * 1024, /* and with them one more, of any size */
+    ESCAPED_BYTES_MAX = 6,                 /* a byte of text as JSON: \u0001 */
     FRAME_BYTES_MAX =
         64 * 1024, /* what stands in a body, or in that of the turn's end, beside it */
 };
@@ -153,6 +154,16 @@ int tick_fits(const struct tick_event *add)
     return body.len <= STORE_BODY_MAX - FRAME_BYTES_MAX;
 }
 
+static struct store_blob keep_blob(struct tick *tick, const struct store_blob *blob)
+{
+    struct store_blob kept = *blob;
+
+    if (kept.hash.len > 0)
+        kept.hash = arena_slice(tick->arena, blob->hash);
+    tick->blob_bytes += blob->data.len;
+    return kept;
+}
+
 enum verdict tick_add(struct tick *tick, const struct tick_event *add)
 {
     CLEANUP(buf_release) struct buf body = { .max = BODY_BYTES_MAX };
@@ -174,7 +185,8 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
                               .at_ms = tick->now_ms,
                               .body = arena_slice(tick->arena, buf_slice(&body)),
                               .wire = add->wire.ptr ? arena_slice(tick->arena, add->wire)
-                                                    : (struct slice){ 0 } };
+                                                    : (struct slice){ 0 },
+                              .blob = keep_blob(tick, &add->blob) };
     if (tick->live->has_history)
         history_add(&tick->live->history, add->event->kind, add->event->seq, add->wire);
     return VERDICT_MOVED;
@@ -187,7 +199,7 @@ static void take_inputs(struct tick *tick)
     struct live *live = tick->live;
 
     while (live->inputs && tick->events_n + TICK_INPUT_ROOM < TICK_EVENTS_MAX &&
-           tick->bytes < TICK_BYTES_MAX) {
+           tick->bytes < TICK_BYTES_MAX && tick->blob_bytes < TICK_BLOB_BYTES_MAX) {
         struct input *input = live->inputs;
 
         if (input->is_alone && tick->events_n > 0)

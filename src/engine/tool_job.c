@@ -16,6 +16,7 @@ enum { STDERR_BYTES_MAX = 16 * 1024 };
 
 static void job_free(struct tool_job *job)
 {
+    tool_output_free(job->run.result.kept);
     free(job->secrets);
     free(job->arguments);
     free(job);
@@ -32,9 +33,11 @@ static void job_unlink(struct tool_job *job)
 
 static struct tool_runner *runner_of(const struct tool_job *job)
 {
-    const struct engine_deps *deps = &job->live->engine->deps;
+    const struct engine *engine = job->live->engine;
 
-    return job->is_exec ? deps->exec : deps->builtin;
+    if (job->is_reader)
+        return output_reader_runner(engine->output_reader);
+    return job->is_exec ? engine->deps.exec : engine->deps.builtin;
 }
 
 /* Only commands count against limits.tool_runs; a drain waits for both. */
@@ -78,9 +81,9 @@ static void elder_ended(struct live *live)
 }
 
 /* A run that was to be stopped may have ended by itself before: then it is known what it did. */
-static void tell(const struct tool_job *job)
+static void tell(struct tool_job *job)
 {
-    const struct tool_result *result = &job->run.result;
+    struct tool_result *result = &job->run.result;
 
     if (job->is_reconcile && !job->is_stopped)
         reconcile_input(job->live, job->call, job->attempt, result);
@@ -165,7 +168,7 @@ static void set_spec(struct tool_job *job, const struct config_tool *tool)
                             .memory_bytes = tool->memory_bytes,
                             .processes_max = tool->processes_max,
                             .file_bytes_max = tool->file_bytes_max,
-                            .output_bytes_max = limits->tool_output_bytes,
+                            .output_bytes_max = limits->output_bytes,
                             .stderr_bytes_max = STDERR_BYTES_MAX };
 }
 
@@ -236,6 +239,7 @@ void tool_job_start(struct live *live, uint32_t call, uint32_t attempt)
     set_spec(job, tool);
     set_run(job);
     job->is_exec = tool->kind == TOOL_KIND_EXEC;
+    job->is_reader = output_is_read_by(tool);
     job->is_once = slot->is_once;
     if (job->is_exec || job->is_once)
         get_in_line(job);

@@ -55,6 +55,17 @@ static const struct {
         "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}},"
         "\"required\":[\"text\"],\"additionalProperties\":false}" },
       run_echo },
+    { { "read_output",
+        "Reads what was left out of the output of an earlier tool call, a stretch at a time.",
+        "{\"type\":\"object\",\"properties\":{"
+        "\"call\":{\"type\":\"integer\",\"minimum\":1,"
+        "\"description\":\"the number that the line about what is left out gives\"},"
+        "\"offset\":{\"type\":\"integer\",\"minimum\":0,"
+        "\"description\":\"where to begin, in bytes; 0 if left out\"},"
+        "\"length\":{\"type\":\"integer\",\"minimum\":1,"
+        "\"description\":\"how many bytes at most\"}},"
+        "\"required\":[\"call\"],\"additionalProperties\":false}" },
+      NULL }, /* the engine's: it reads the store */
 };
 
 const struct builtin_info *builtin_at(size_t i)

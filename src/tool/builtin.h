@@ -1,8 +1,9 @@
 /*
- * builtin.h - tools that run in this process: `now` and `echo`.
+ * builtin.h - tools that run in this process: `now`, `echo` and `read_output`.
  *
  * now:  no arguments; the time as RFC 3339 in UTC.
  * echo: {"text": "..."}; gives the text back.
+ * read_output: only described here. It reads the store, so the engine carries it out.
  */
 #ifndef TOOL_BUILTIN_H
 #define TOOL_BUILTIN_H

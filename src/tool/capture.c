@@ -5,10 +5,10 @@
 
 enum { CAPTURE_NOTE_MAX = 80 };
 
-void capture_init(struct capture *capture, enum capture_mode mode, size_t max)
+void capture_init(struct capture *capture, size_t max)
 {
     *capture = (struct capture){ 0 };
-    capture->ring_max = mode == CAPTURE_ENDS ? max / 2 : 0;
+    capture->ring_max = max / 2;
     capture->head.max = max - capture->ring_max;
 }
 

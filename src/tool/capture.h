@@ -1,17 +1,14 @@
 /*
- * capture.h - what a tool prints, kept within a bound: all of it is counted, only so much is
- * kept. Included by src/tool/ only.
+ * capture.h - what a tool prints on stderr, kept within a bound: all of it is counted, only so much
+ * is kept. Included by src/tool/ only.
  *
- * Two ways to be too long: CAPTURE_HEAD keeps the beginning (an answer: its start is what the
- * model needs); CAPTURE_ENDS keeps the beginning and the end (a log: the cause stands first
- * and the last words stand last), with a line between them that says what was left out.
+ * Of what is too long the beginning and the end are kept (of a log: the cause stands first and the
+ * last words stand last), with a line between them that says what was left out.
  */
 #ifndef TOOL_CAPTURE_H
 #define TOOL_CAPTURE_H
 
 #include "base/buf.h"
-
-enum capture_mode { CAPTURE_HEAD, CAPTURE_ENDS };
 
 struct capture {
     uint64_t total; /* bytes that came, kept or not */
@@ -23,11 +20,11 @@ struct capture {
 };
 
 /* max: how many bytes are kept; 0 keeps none. */
-void capture_init(struct capture *capture, enum capture_mode mode, size_t max);
+void capture_init(struct capture *capture, size_t max);
 void capture_add(struct capture *capture, struct slice bytes);
 
-/* What was kept, and with CAPTURE_ENDS the line about the gap. To be called once, after the
- * last byte; valid until release. */
+/* What was kept, and the line about the gap. To be called once, after the last byte; valid until
+ * release. */
 struct slice capture_text(struct capture *capture);
 void capture_release(struct capture *capture); /* NULL-safe, repeatable */
 

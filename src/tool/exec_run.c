@@ -14,7 +14,8 @@ enum {
     REASON_MAX = 300,       /* of a tool's stderr that goes into an error message */
 };
 
-struct exec_run *exec_run_new(struct tool_run *run, struct loop *loop, uint64_t id)
+struct exec_run *exec_run_new(struct tool_run *run, struct loop *loop, uint64_t id,
+                              const char *output_dir)
 {
     struct exec_run *exec = xcalloc(1, sizeof(*exec));
 
@@ -28,8 +29,8 @@ struct exec_run *exec_run_new(struct tool_run *run, struct loop *loop, uint64_t 
         .killed_as = TOOL_END_COUNT,
         .started_mono_ms = loop_mono_ms(loop),
     };
-    capture_init(&exec->output_text, CAPTURE_HEAD, run->spec->output_bytes_max);
-    capture_init(&exec->errors_text, CAPTURE_ENDS, run->spec->stderr_bytes_max);
+    exec->kept = tool_output_new(output_dir, run->spec->output_bytes_max);
+    capture_init(&exec->errors_text, run->spec->stderr_bytes_max);
     run->result.started_at_ms = loop_wall_ms(loop);
     return exec;
 }
@@ -98,42 +99,47 @@ static void on_input(void *arg, unsigned events)
     close_pipe(&exec->input);
 }
 
-/* False when there is nothing more to read now, or ever. */
-static int read_once(struct exec_run *exec, struct exec_pipe *end, struct capture *capture)
+/* The bytes that came; none when there is nothing more to read now, or ever. */
+static struct slice read_once(struct exec_run *exec, struct exec_pipe *end)
 {
-    ssize_t len = end->fd < 0 ? 0 : read(end->fd, exec->read_buffer, EXEC_READ_BYTES);
+    ssize_t len;
 
-    if (len > 0) {
-        capture_add(capture, (struct slice){ exec->read_buffer, (size_t)len });
-        return 1;
-    }
-    if (len < 0 && errno == EINTR)
-        return 1;
-    if (len == 0 || (errno != EAGAIN))
+    do
+        len = end->fd < 0 ? 0 : read(end->fd, exec->read_buffer, EXEC_READ_BYTES);
+    while (len < 0 && errno == EINTR);
+    if (len == 0 || (len < 0 && errno != EAGAIN))
         close_pipe(end);
-    return 0;
+    return (struct slice){ exec->read_buffer, len > 0 ? (size_t)len : 0 };
 }
 
-static void read_some(struct exec_run *exec, struct exec_pipe *end, struct capture *capture)
+static int read_output(struct exec_run *exec)
 {
-    for (int i = 0; i < READS_A_TURN && read_once(exec, end, capture); i++)
-        ;
+    struct slice bytes = read_once(exec, &exec->output);
+
+    tool_output_add(exec->kept, bytes);
+    return bytes.len > 0;
+}
+
+static int read_errors(struct exec_run *exec)
+{
+    struct slice bytes = read_once(exec, &exec->errors);
+
+    capture_add(&exec->errors_text, bytes);
+    return bytes.len > 0;
 }
 
 static void on_output(void *arg, unsigned events)
 {
-    struct exec_run *exec = arg;
-
     (void)events;
-    read_some(exec, &exec->output, &exec->output_text);
+    for (int i = 0; i < READS_A_TURN && read_output(arg); i++)
+        ;
 }
 
 static void on_errors(void *arg, unsigned events)
 {
-    struct exec_run *exec = arg;
-
     (void)events;
-    read_some(exec, &exec->errors, &exec->errors_text);
+    for (int i = 0; i < READS_A_TURN && read_errors(arg); i++)
+        ;
 }
 
 /* ---- its life ---- */
@@ -164,9 +170,9 @@ void exec_run_end_early(struct exec_run *exec, enum tool_end as)
 /* Its processes are dead, so what is in the pipes is all: no more than they hold. */
 static void drain(struct exec_run *exec)
 {
-    while (read_once(exec, &exec->output, &exec->output_text))
+    while (read_output(exec))
         ;
-    while (read_once(exec, &exec->errors, &exec->errors_text))
+    while (read_errors(exec))
         ;
 }
 
@@ -180,13 +186,13 @@ static void finish(struct exec_run *exec)
     close_pipe(&exec->input);
     close_pipe(&exec->output);
     close_pipe(&exec->errors);
-    run->result.output = capture_text(&exec->output_text);
+    run->result.kept = exec->kept;
+    run->result.output = tool_output_end(exec->kept);
+    run->result.output_bytes = tool_output_total(exec->kept);
     run->result.errors = capture_text(&exec->errors_text);
-    run->result.output_bytes = exec->output_text.total;
     run->result.duration_ms = loop_mono_ms(exec->loop) - exec->started_mono_ms;
     run->runner_slot = NULL;
     run->done(run, run->arg);
-    capture_release(&exec->output_text);
     capture_release(&exec->errors_text);
     free(exec);
 }

@@ -11,6 +11,7 @@
 
 #include "loop/loop.h"
 #include "tool/capture.h"
+#include "tool/output.h"
 #include "tool/wire.h"
 
 enum { EXEC_READ_BYTES = 64 * 1024 };
@@ -36,8 +37,8 @@ struct exec_run {
     struct exec_pipe input;
     struct exec_pipe output;
     struct exec_pipe errors;
-    size_t input_at; /* bytes of the arguments that went into the pipe */
-    struct capture output_text;
+    size_t input_at;          /* bytes of the arguments that went into the pipe */
+    struct tool_output *kept; /* its stdout */
     struct capture errors_text;
     struct loop_timer deadline;
     struct loop_post post; /* for an end without a launcher */
@@ -45,7 +46,9 @@ struct exec_run {
     enum tool_end killed_as; /* TOOL_TIMED_OUT, TOOL_STOPPED; TOOL_END_COUNT: not killed */
 };
 
-struct exec_run *exec_run_new(struct tool_run *run, struct loop *loop, uint64_t id);
+/* output_dir: as of tool_output_new(). */
+struct exec_run *exec_run_new(struct tool_run *run, struct loop *loop, uint64_t id,
+                              const char *output_dir);
 
 /* Makes its pipes. ret_fds: the tool's ends, the caller's to close once they are sent. */
 enum err_code exec_run_open(struct exec_run *exec, int ret_fds[WIRE_FDS],

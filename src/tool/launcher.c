@@ -31,6 +31,7 @@ struct launcher {
     int sock;
     int is_over; /* lost, or being stopped: nothing is sent any more */
     int lock_fd;
+    char *output_dir; /* or NULL */
     pid_t pid;
     loop_fn *on_lost;
     void *on_lost_arg;
@@ -237,7 +238,7 @@ static void exec_start(struct tool_runner *runner, struct tool_run *run)
     struct err *err = &run->result.err;
 
     ASSERT(l->loop && run->spec->timeout_ms > 0);
-    struct exec_run *exec = exec_run_new(run, l->loop, ++l->last_id);
+    struct exec_run *exec = exec_run_new(run, l->loop, ++l->last_id, l->output_dir);
 
     exec->read_buffer = l->read_buffer;
     exec->kill = on_kill;
@@ -295,6 +296,7 @@ static void launcher_free(struct launcher *l)
     bury(l);
     close_fd(&l->lock_fd);
     map_free(l->runs);
+    free(l->output_dir);
     free(l);
 }
 
@@ -322,6 +324,8 @@ enum err_code launcher_start(struct launcher **ret_launcher, const struct launch
     l->lock_fd = -1;
     l->last = &l->first;
     l->runs = map_new();
+    if (config->output_dir)
+        l->output_dir = slice_dup(slice_of(config->output_dir));
     if (fill_standard_fds(err))
         goto fail;
     if (config->lock_path && config->lock_path[0] != '\0' &&

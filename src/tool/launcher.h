@@ -24,6 +24,7 @@ struct launcher_config {
     const char *lock_path;    /* "" or NULL: no lock (an executor without a store, a test) */
     const char *project_dir;  /* absolute; the tools' working folder, bound read-only */
     const char *scratch_root; /* absolute; holds a folder a session, made when first needed */
+    const char *output_dir; /* absolute; for outputs in files without a name (output.h). Or NULL */
     /* NULL-terminated absolute paths that no tool may see: the store. Each is covered for a tool
      * if it is there when the tool starts. */
     const char *const *masked;

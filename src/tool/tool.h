@@ -9,15 +9,18 @@
  * left behind are gone.
  *
  * Ownership: the caller owns *run and all it points to, and keeps it in place until done has
- * run. Results in run->result are the runner's and valid during done only.
+ * run. Results in run->result are the runner's and valid during done only, but for `kept`: the
+ * caller ends it with tool_output_free(), and until then has output, too.
  */
 #ifndef TOOL_TOOL_H
 #define TOOL_TOOL_H
 
 #include "base/buf.h"
+#include "base/hash.h"
 
 struct tool_runner;
 struct tool_run;
+struct tool_output;
 
 /* How a run ended. What that means for the session is the engine's to say. */
 enum tool_end {
@@ -59,10 +62,11 @@ struct tool_spec {
 struct tool_result {
     enum tool_end end;
     int status;
-    struct slice output;   /* stdout, at most output_bytes_max */
-    struct slice errors;   /* stderr, for people */
-    uint64_t output_bytes; /* all that it printed, kept or not */
-    int64_t started_at_ms; /* wall */
+    struct slice output;      /* stdout, at most output_bytes_max */
+    struct tool_output *kept; /* where output stands, or NULL. The caller's from done on */
+    struct slice errors;      /* stderr, for people */
+    uint64_t output_bytes;    /* all that it printed, kept or not */
+    int64_t started_at_ms;    /* wall */
     int64_t duration_ms;
     struct err err; /* TOOL_NOT_STARTED, TOOL_LOST */
 };
@@ -95,6 +99,9 @@ struct tool_runner {
 
 void tool_runner_start(struct tool_runner *runner, struct tool_run *run);
 void tool_runner_stop(struct tool_runner *runner, struct tool_run *run);
+
+struct sha256 tool_output_hash(const struct tool_output *output); /* of all that was kept */
+void tool_output_free(struct tool_output *output);                /* NULL-safe */
 
 const char *tool_end_name(enum tool_end end); /* "exited", "timed_out", ... */
 

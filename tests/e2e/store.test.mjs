@@ -281,7 +281,7 @@ test('an answer that no event can hold ends the turn with a code', async (t) => 
     await completes(pawl, session.id);
 });
 
-test('outputs that no event, or no tick, can hold are cut, and the model is told', async (t) => {
+test('outputs that no event, or no tick, can hold are kept beside them, and the model is told', async (t) => {
     const big = `#!/bin/sh\nhead -c 4194304 /dev/zero | tr '\\0' '\\001'\n`;
     const { pawl, provider } = await setUp(t, {
         tools: { big },
@@ -296,7 +296,8 @@ test('outputs that no event, or no tick, can hold are cut, and the model is told
 
     assert.equal(ofKind(events, 'tool_finished').length, 4);
     for (const { content } of told)
-        assert.match(content.slice(-200), /\[cut: the first 2097152 of 4194304 bytes/);
+        assert.match(content, /\n\[\.\.\. 2097152 of 4194304 bytes are left out here \.\.\.\]\n/);
+    for (const { blob } of ofKind(events, 'tool_finished')) assert.equal(blob.bytes, 4194304);
 });
 
 test('a message that no event can hold is refused, and nothing else is', async (t) => {

@@ -127,6 +127,7 @@ void scene_draw(struct world *world)
                                      .agents = scene->agents,
                                      .agents_n = agents_n,
                                      .limits = { .tool_output_bytes = 65536,
+                                                 .output_bytes = 65536,
                                                  .tool_runs = 1 + below(world, 5),
                                                  .model_calls = 1 + below(world, 4),
                                                  .crashes = 3 + below(world, 4) } };

@@ -242,17 +242,19 @@ static void set_config(struct world *w)
                                       .limits = { .steps = 40, .wall_ms = 3600000 } };
     w->revision_text.max = REVISION_BYTES_MAX;
     make_revision(w);
-    w->config = (struct config){
-        .accounts = &w->account,
-        .accounts_n = 1,
-        .models = &w->config_model,
-        .models_n = 1,
-        .tools = &w->config_tool,
-        .tools_n = 1,
-        .agents = &w->agent,
-        .agents_n = 1,
-        .limits = { .tool_output_bytes = 65536, .tool_runs = 4, .model_calls = 4, .crashes = 5 }
-    };
+    w->config = (struct config){ .accounts = &w->account,
+                                 .accounts_n = 1,
+                                 .models = &w->config_model,
+                                 .models_n = 1,
+                                 .tools = &w->config_tool,
+                                 .tools_n = 1,
+                                 .agents = &w->agent,
+                                 .agents_n = 1,
+                                 .limits = { .tool_output_bytes = 65536,
+                                             .output_bytes = 1 << 20,
+                                             .tool_runs = 4,
+                                             .model_calls = 4,
+                                             .crashes = 5 } };
 }
 
 static int set_up(void **state)

@@ -197,6 +197,22 @@ static void a_gigabyte_of_output_is_counted_not_kept(void **state)
     assert_true(resident_bytes() < before + MB(8));
 }
 
+static void much_output_takes_no_memory(void **state)
+{
+    static const char *const argv[] = { "head", "-c", "200000000", "/dev/zero", NULL };
+    size_t before = resident_bytes();
+    struct call call;
+
+    call_init(&call, *state, argv);
+    call.spec.output_bytes_max = MB(100);
+    call_start(&call);
+    call_await(&call);
+    call_expect(&call, TOOL_EXITED, 0);
+    assert_int_equal(call.output_bytes, 200000000);
+    assert_int_equal(call.output_len, MB(100));
+    assert_true(resident_bytes() < before + MB(8));
+}
+
 static void long_errors_keep_head_and_tail(void **state)
 {
     const char *argv[] = { "sh", "-c",
@@ -425,6 +441,7 @@ int main(int argc, char **argv)
         LAUNCHER_TEST(a_stop_ends_the_whole_tree),
         LAUNCHER_TEST(a_stop_right_after_the_start_is_a_stop),
         LAUNCHER_TEST(a_gigabyte_of_output_is_counted_not_kept),
+        LAUNCHER_TEST(much_output_takes_no_memory),
         LAUNCHER_TEST(long_errors_keep_head_and_tail),
         LAUNCHER_TEST(a_fork_bomb_is_bounded_and_ends),
         LAUNCHER_TEST(a_tool_need_not_read_its_stdin),

@@ -80,6 +80,35 @@ static void a_prefix_cuts_no_character(void **state)
     assert_int_equal(utf8_prefix(SLICE_LIT("\x80\x80\x80\x80\x80\x80"), 5).len, 5);
 }
 
+static void a_suffix_cuts_no_character(void **state)
+{
+    struct slice text = SLICE_LIT("\xf0\x9f\x98\x80\xe2\x82\xac\xc3\xa4z");
+    static const size_t wanted[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10 };
+
+    (void)state;
+    for (size_t max = 0; max < ARRAY_LEN(wanted); max++) {
+        struct slice suffix = utf8_suffix(text, max);
+
+        assert_int_equal(suffix.len, wanted[max]);
+        assert_ptr_equal(suffix.ptr + suffix.len, text.ptr + text.len);
+    }
+    assert_int_equal(utf8_suffix(SLICE_LIT("\x80\x80\x80\x80\x80\x80"), 5).len, 5);
+}
+
+static void bad_bytes_are_replaced_within_a_bound(void **state)
+{
+    struct slice text = SLICE_LIT("a\xff\0\xc3\xa4");
+    static const size_t took[] = { 0, 1, 1, 1, 2, 2, 2, 3, 3, 5, 5 };
+
+    (void)state;
+    for (size_t max = 0; max < ARRAY_LEN(took); max++) {
+        CLEANUP(buf_release) struct buf buf = { .max = 100 };
+
+        assert_int_equal(utf8_put_text(&buf, text, max), took[max]);
+        assert_true(utf8_is_valid(buf_slice(&buf)) && buf.len <= max);
+    }
+}
+
 static const char *visible(struct buf *buf, struct slice text, int is_multiline)
 {
     buf_clear(buf);
@@ -138,6 +167,8 @@ int main(void)
         cmocka_unit_test(every_character_decodes_to_itself),
         cmocka_unit_test(bad_bytes_are_no_text),
         cmocka_unit_test(a_prefix_cuts_no_character),
+        cmocka_unit_test(a_suffix_cuts_no_character),
+        cmocka_unit_test(bad_bytes_are_replaced_within_a_bound),
         cmocka_unit_test(what_steers_a_terminal_becomes_visible),
         cmocka_unit_test(newlines_stay_only_where_lines_are_wanted),
     };

@@ -119,6 +119,7 @@ static inline enum err_code fixture_start(struct fixture *f, struct launcher **r
         .lock_path = f->lock,
         .project_dir = f->project,
         .scratch_root = f->scratch,
+        .output_dir = f->base,
         .masked = masked,
         .uid_base = FIXTURE_UID_BASE,
     };
@@ -199,6 +200,7 @@ static inline void call_on_done(struct tool_run *run, void *arg)
     call_copy(call->output, sizeof(call->output), run->result.output);
     call_copy(call->errors, sizeof(call->errors), run->result.errors);
     (void)snprintf(call->reason, sizeof(call->reason), "%s", run->result.err.msg);
+    tool_output_free(run->result.kept);
     if (!call->is_kept_going)
         loop_stop(call->fixture->loop);
 }
