@@ -91,14 +91,21 @@ static struct store_op *queue_pop(struct op_queue *queue)
     return op;
 }
 
-/* Hands finished operations to the loop's thread. One wake-up is enough until it has come. */
-static void finish(struct sqlite_store *s, struct store_op *op)
+/* A finished operation, for the loop's thread: returns whether that is to be told. */
+static int finish(struct sqlite_store *s, struct store_op *op)
 {
-    int is_first = !s->done.first;
+    int is_first = !s->done.first; /* one wake-up is enough until it has come */
 
     queue_push(&s->done, op);
-    if (!is_first)
-        return;
+    return is_first;
+}
+
+/*
+ * Threads are woken when the lock is free again: one that is woken before runs into it at once. The
+ * store is there as long as its threads are.
+ */
+static void tell_done(struct sqlite_store *s)
+{
     loop_wake_send(s->wake);
     (void)pthread_cond_signal(&s->has_done);
 }
@@ -179,6 +186,8 @@ static void write_batch(struct sqlite_store *s, struct batch *batch)
 
 static void give_back(struct sqlite_store *s, struct batch *batch, int64_t took_us)
 {
+    int is_first = 0;
+
     (void)pthread_mutex_lock(&s->lock);
     s->batches.batches++;
     s->batches.commit_us_total += took_us;
@@ -188,9 +197,11 @@ static void give_back(struct sqlite_store *s, struct batch *batch, int64_t took_
         if (batch->ops[i]->err.code == ERR_NONE && sqlite_op_is_unfinished(s->writer, i))
             queue_push(&s->writes, batch->ops[i]);
         else
-            finish(s, batch->ops[i]);
+            is_first |= finish(s, batch->ops[i]);
     }
     (void)pthread_mutex_unlock(&s->lock);
+    if (is_first)
+        tell_done(s);
 }
 
 static void *run_writer(void *arg)
@@ -224,7 +235,11 @@ static struct store_op *take_read(struct reader *reader)
             break;
         (void)pthread_cond_wait(&s->has_read, &s->lock);
     }
+    int is_more = s->reads.first != NULL; /* whoever was woken for it took a list, perhaps */
+
     (void)pthread_mutex_unlock(&s->lock);
+    if (is_more)
+        (void)pthread_cond_signal(&s->has_read);
     return op;
 }
 
@@ -237,28 +252,39 @@ static void *run_reader(void *arg)
     while ((op = take_read(reader))) {
         sqlite_reader_run(reader->db, op);
         (void)pthread_mutex_lock(&s->lock);
-        finish(s, op);
+        int is_first = finish(s, op);
+
         (void)pthread_mutex_unlock(&s->lock);
+        if (is_first)
+            tell_done(s);
     }
     return NULL;
 }
 
 /* ---- the loop's side ---- */
 
+static struct op_queue *queue_of(struct sqlite_store *s, enum store_op_kind kind)
+{
+    if (store_op_writes(kind))
+        return &s->writes;
+    return kind == STORE_LIST ? &s->lists : &s->reads;
+}
+
 static void sqlite_submit(struct store *store, struct store_op *op)
 {
     struct sqlite_store *s = sqlite_of(store);
+    struct op_queue *queue = queue_of(s, op->kind);
 
+    ASSERT(queue != &s->writes || s->writer); /* nobody writes to what was opened to look at */
     (void)pthread_mutex_lock(&s->lock);
-    if (store_op_writes(op->kind)) {
-        ASSERT(s->writer); /* nobody writes to what was opened to look at */
-        queue_push(&s->writes, op);
-        (void)pthread_cond_signal(&s->has_write);
-    } else {
-        queue_push(op->kind == STORE_LIST ? &s->lists : &s->reads, op);
-        (void)pthread_cond_broadcast(&s->has_read); /* whom it wakes may not take lists */
-    }
+    queue_push(queue, op);
     (void)pthread_mutex_unlock(&s->lock);
+    if (queue == &s->writes)
+        (void)pthread_cond_signal(&s->has_write);
+    else if (queue == &s->reads)
+        (void)pthread_cond_signal(&s->has_read);
+    else
+        (void)pthread_cond_broadcast(&s->has_read); /* whom a signal wakes may not take lists */
 }
 
 /* Under the lock: the writer's counts go into the store's, which are the loop's. */
