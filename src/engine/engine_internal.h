@@ -105,6 +105,8 @@ struct live {
     struct model_job *model_jobs; /* in flight: one that is wanted, and ones that were stopped */
     struct tool_job *tool_jobs;   /* waiting or running */
     struct loop_timer timer;      /* its next due time, while it is here */
+    int64_t timer_due_ms;         /* that the timer is armed for */
+    int64_t waited_ms;            /* it has waited until this time, whatever the clock says now */
     struct loop_post pump;
     int64_t retry_ms;   /* the store refused: wait so long before the next try */
     int is_backing_off; /* that time has not passed */
@@ -365,7 +367,10 @@ void settle_apply(struct live *live, struct tick *tick, struct input *input);
 
 struct timed *timed_new(struct engine *engine);
 void timed_start(struct timed *timed);
-void timed_add(struct timed *timed, struct slice session, int64_t due_ms);
+/* since_ms: when the session was last changed. */
+void timed_add(struct timed *timed, struct slice session, int64_t due_ms, int64_t since_ms);
+/* How long it still waits that was last changed at since_ms and waits until due_ms. */
+int64_t timed_wait_ms(struct timed *timed, int64_t due_ms, int64_t since_ms);
 void timed_free(struct timed *timed);
 
 /* Idempotency rows are kept for a day. */

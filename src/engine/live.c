@@ -118,7 +118,10 @@ void live_drop_calls(struct live *live)
 
 static void on_timer(void *arg)
 {
-    live_pump(arg);
+    struct live *live = arg;
+
+    live->waited_ms = live->timer_due_ms;
+    live_pump(live);
 }
 
 static void on_retry_time(void *arg)
@@ -215,7 +218,7 @@ static void let_go(struct live *live)
 
     suspects_let_go(live);
     if (wake_at_ms != 0 && !engine->drain)
-        timed_add(engine->timed, id_slice(&live->id), wake_at_ms);
+        timed_add(engine->timed, id_slice(&live->id), wake_at_ms, live->row.updated_at_ms);
     live_free(live);
     drain_check(engine);
 }
@@ -231,8 +234,12 @@ static void arm_timer(struct live *live)
     struct loop *loop = live->engine->deps.loop;
     int64_t due_ms = session_wake_at_ms(live_state(live));
 
+    live->waited_ms = 0;
+    live->timer_due_ms = due_ms;
     if (due_ms != 0 && !live->engine->drain)
-        loop_timer_start(loop, &live->timer, due_ms - loop_wall_ms(loop), on_timer, live);
+        loop_timer_start(loop, &live->timer,
+                         timed_wait_ms(live->engine->timed, due_ms, live->row.updated_at_ms),
+                         on_timer, live);
     else
         loop_timer_stop(loop, &live->timer);
 }

@@ -34,6 +34,8 @@ static struct tick *tick_new(struct live *live)
     tick->inputs_last = &tick->inputs;
     tick->ends_last = &tick->ends;
     tick->now_ms = loop_wall_ms(live->engine->deps.loop);
+    if (tick->now_ms < live->waited_ms) /* the clock was set back: see timed.c */
+        tick->now_ms = live->waited_ms;
     return tick;
 }
 

@@ -3,6 +3,11 @@
  *
  * Only those that wake up within the horizon have a timer here; the others are rows that the next
  * look at the store finds in time. So a million sleepers cost nothing but their rows.
+ *
+ * Times are the wall clock's, which people and NTP set. Set forward it ends waits early. Set back
+ * it would make them longer by as much: so what began to wait before that is measured by a clock
+ * that goes on. (A clock that was set back while no process ran cannot be told from one that was
+ * right.)
  */
 #include <stdlib.h>
 
@@ -22,6 +27,7 @@ struct timed {
     struct map *sleepers; /* session -> struct sleeper */
     struct loop_timer look;
     struct store_op op;
+    int64_t wall_ms, mono_ms; /* of one moment: see steady_ms() */
 };
 
 static void look(void *arg);
@@ -32,7 +38,37 @@ struct timed *timed_new(struct engine *engine)
 
     timed->engine = engine;
     timed->sleepers = map_new();
+    timed->wall_ms = loop_wall_ms(engine->deps.loop);
+    timed->mono_ms = loop_mono_ms(engine->deps.loop);
     return timed;
+}
+
+/* The wall clock as it was before it was set back, if it was. */
+static int64_t steady_ms(struct timed *timed)
+{
+    const struct loop *loop = timed->engine->deps.loop;
+    int64_t wall_ms = loop_wall_ms(loop);
+    int64_t mono_ms = loop_mono_ms(loop);
+    int64_t steady = timed->wall_ms + (mono_ms - timed->mono_ms);
+
+    if (wall_ms < steady)
+        return steady;
+    timed->wall_ms = wall_ms;
+    timed->mono_ms = mono_ms;
+    return wall_ms;
+}
+
+/* What was last changed in the future was so before the clock was set back. */
+int64_t timed_wait_ms(struct timed *timed, int64_t due_ms, int64_t since_ms)
+{
+    int64_t now_ms = loop_wall_ms(timed->engine->deps.loop);
+
+    if (since_ms > now_ms) {
+        now_ms = steady_ms(timed);
+        if (now_ms < since_ms)
+            now_ms = since_ms;
+    }
+    return due_ms > now_ms ? due_ms - now_ms : 0;
 }
 
 static void on_due(void *arg)
@@ -40,19 +76,24 @@ static void on_due(void *arg)
     struct sleeper *sleeper = arg;
     struct engine *engine = sleeper->timed->engine;
     struct id session = sleeper->session;
+    int64_t due_ms = sleeper->due_ms;
 
     (void)map_remove(sleeper->timed->sleepers, id_slice(&session));
     free(sleeper);
-    if (!engine->drain)
-        live_pump(live_get(engine, id_slice(&session)));
+    if (engine->drain)
+        return;
+    struct live *live = live_get(engine, id_slice(&session));
+
+    live->waited_ms = due_ms;
+    live_pump(live);
 }
 
-void timed_add(struct timed *timed, struct slice session, int64_t due_ms)
+void timed_add(struct timed *timed, struct slice session, int64_t due_ms, int64_t since_ms)
 {
-    struct loop *loop = timed->engine->deps.loop;
     struct sleeper *sleeper = map_get(timed->sleepers, session);
+    int64_t wait_ms = timed_wait_ms(timed, due_ms, since_ms);
 
-    if (due_ms > loop_wall_ms(loop) + HORIZON_MS)
+    if (wait_ms > HORIZON_MS)
         return;
     if (!sleeper) {
         sleeper = xcalloc(1, sizeof(*sleeper));
@@ -64,7 +105,7 @@ void timed_add(struct timed *timed, struct slice session, int64_t due_ms)
         return; /* it wakes up sooner, and will look */
     }
     sleeper->due_ms = due_ms;
-    loop_timer_start(loop, &sleeper->timer, due_ms - loop_wall_ms(loop), on_due, sleeper);
+    loop_timer_start(timed->engine->deps.loop, &sleeper->timer, wait_ms, on_due, sleeper);
 }
 
 static void look_again(struct timed *timed, int64_t delay_ms)
@@ -75,7 +116,7 @@ static void look_again(struct timed *timed, int64_t delay_ms)
 static void on_page(struct store_op *op, void *arg)
 {
     struct timed *timed = arg;
-    int64_t until_ms = loop_wall_ms(timed->engine->deps.loop) + HORIZON_MS;
+    int64_t until_ms = steady_ms(timed) + HORIZON_MS;
     size_t n = op->scan.rows_n;
 
     if (op->err.code != ERR_NONE) {
@@ -84,7 +125,8 @@ static void on_page(struct store_op *op, void *arg)
     }
     for (size_t i = 0; i < n; i++)
         if (row_is_usable(&op->scan.rows[i]))
-            timed_add(timed, op->scan.rows[i].id, op->scan.rows[i].wake_at_ms);
+            timed_add(timed, op->scan.rows[i].id, op->scan.rows[i].wake_at_ms,
+                      op->scan.rows[i].updated_at_ms);
     if (!op->scan.has_more || n == 0 || op->scan.rows[n - 1].wake_at_ms > until_ms) {
         look_again(timed, LOOK_EVERY_MS);
         return;

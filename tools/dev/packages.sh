@@ -25,6 +25,7 @@ packages_test=(
     clang-format-14
     clang-tidy-14
     cppcheck
+    faketime
     jq
     json-schema-test-suite
     libclang-rt-14-dev
