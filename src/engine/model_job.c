@@ -141,8 +141,12 @@ void model_job_start(struct live *live, uint32_t call, uint32_t attempt)
                                .instructions.max = HISTORY_BYTES_MAX };
     live->model_jobs = job;
     if (live->history.is_too_large) {
-        job_refused(job, "the conversation is larger than the 256 MiB that a request may have; "
-                         "give the agent a window, or begin a new session");
+        (void)err_set(
+            &err, ERR_LIMIT,
+            "the conversation is larger than the %d MiB that a request may have; give the "
+            "agent a window, or begin a new session",
+            HISTORY_BYTES_MAX >> 20);
+        job_refused(job, err.msg);
         return;
     }
     if (revision_instructions(live->revision, slice_of(live->context), &job->instructions, &err)) {
