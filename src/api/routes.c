@@ -23,6 +23,7 @@ static const struct route routes[] = {
     { "POST", "/v1/sessions/{id}/pause", sessions_pause, no_query },
     { "POST", "/v1/sessions/{id}/resume", sessions_resume, no_query },
     { "POST", "/v1/sessions/{id}/retry", sessions_retry, no_query },
+    { "POST", "/v1/sessions/{id}/fork", sessions_fork, no_query },
     { "POST", "/v1/sessions/{id}/calls/{n}/settle", sessions_settle, no_query },
     { "GET", "/v1/agents", agents_list, no_query },
     { "GET", "/v1/version", version_get, no_query },

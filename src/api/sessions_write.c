@@ -1,7 +1,7 @@
 /*
  * sessions_write.c - what changes a session: POST /v1/sessions, PATCH and DELETE /v1/sessions/{id},
  * and POST
- * .../messages | cancel | pause | resume | retry.
+ * .../messages | cancel | pause | resume | retry | fork | calls/{n}/settle.
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
  */
@@ -52,13 +52,18 @@ static void free_change(void *work)
 
 /* ---- answers ---- */
 
+static int is_creation(const struct change *change)
+{
+    return change->request.kind == ENGINE_CREATE || change->request.kind == ENGINE_FORK;
+}
+
 static void reply_session(struct ask *ask, const struct buf *json)
 {
     const struct change *change = ask->work;
     const char *extra[] = { NULL, NULL, NULL, NULL, NULL };
     size_t n = 0;
 
-    if (change->request.kind == ENGINE_CREATE) {
+    if (is_creation(change)) {
         extra[n++] = "Location";
         extra[n++] = change->location;
     }
@@ -66,7 +71,7 @@ static void reply_session(struct ask *ask, const struct buf *json)
         extra[n++] = "Idempotency-Replayed";
         extra[n++] = "true";
     }
-    ask_reply(ask, change->request.kind == ENGINE_CREATE ? 201 : 200, json, extra);
+    ask_reply(ask, is_creation(change) ? 201 : 200, json, extra);
 }
 
 /* It is committed whatever the reading says: then its id is the answer. */
@@ -395,6 +400,20 @@ static int read_settle(struct ask *ask, struct change *change, struct refusal *r
     return 0;
 }
 
+static int read_fork(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    const struct json *at = json_get(change->body, "at");
+
+    (void)ask;
+    if (!at)
+        return 0;
+    if (json_int(at, 0) < 1 || json_int(at, 0) > SESSION_EVENTS_MAX)
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'at' is the number of an event, from 1 on; leave it out for the last one.");
+    change->request.at = (uint32_t)json_int(at, 0);
+    return 0;
+}
+
 static int read_nothing(struct ask *ask, struct change *change, struct refusal *ret_refusal)
 {
     (void)ask;
@@ -509,6 +528,14 @@ void sessions_retry(struct ask *ask)
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 1 };
 
     change_session(ask, ENGINE_RETRY, &rules, read_reason);
+}
+
+void sessions_fork(struct ask *ask)
+{
+    static const struct field fields[] = { { "at", JSON_KIND_INT, 0 } };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 1 };
+
+    change_session(ask, ENGINE_FORK, &rules, read_fork);
 }
 
 void sessions_settle(struct ask *ask)

@@ -530,6 +530,21 @@ static void close_all(struct steps *steps, int64_t at_ms)
     }
 }
 
+/*
+ * What becomes of a call in doubt, nobody will say here: it is the original's. A turn that was
+ * cancelled there goes on.
+ */
+static void on_forked(struct steps *steps, int64_t at_ms)
+{
+    close_all(steps, at_ms);
+    for (size_t i = 0; i < steps->n; i++) {
+        if (is_open(&steps->at[i]))
+            end_step(&steps->at[i], STEP_CANCELLED, at_ms);
+    }
+    steps->is_idle &= !steps->is_cancelled;
+    steps->is_cancelled = 0;
+}
+
 static void on_said(struct steps *steps, struct slice text)
 {
     steps->turn += (uint32_t)steps->is_idle;
@@ -558,9 +573,10 @@ void steps_add(struct steps *steps, enum event_kind kind, int64_t at_ms, const s
     case EV_CANCELLED:
         close_all(steps, at_ms);
         steps->is_idle = 1;
+        steps->is_cancelled = kind == EV_CANCELLED;
         break;
     case EV_RETRIED: steps->is_idle = 0; break;
-    case EV_FORKED: close_all(steps, at_ms); break;
+    case EV_FORKED: on_forked(steps, at_ms); break;
     case EV_TOOL_SENT:      /* the try has begun when it was handed out */
     case EV_INPUT_ANSWERED: /* tool_finished says the answer */
     case EV_CHILD_ENDED:    /* the same */

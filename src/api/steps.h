@@ -100,6 +100,7 @@ struct steps {
     uint32_t opened; /* number of the last step that began */
     uint32_t turn;
     int is_idle; /* between two turns */
+    int is_cancelled;
     uint32_t last_model_call;
     size_t text_max; /* longer texts are cut to it; 0: they are kept whole. Set after init */
     size_t text_bytes;

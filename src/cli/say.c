@@ -1,6 +1,6 @@
 /*
- * say.c - `pawl send`, `cancel`, `pause`, `resume`, `retry`, `set` and `settle`: what one says to a
- * session.
+ * say.c - `pawl send`, `cancel`, `pause`, `resume`, `retry`, `fork`, `set` and `settle`: what one
+ * says to a session.
  */
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +65,30 @@ static int run_set(const struct args *args)
         status = fields_put_metadata(&body, args);
     if (status == EXIT_GOOD)
         status = fields_put_budget(&body, args);
+    json_end(&body, '}');
+    return status == EXIT_GOOD ? talk_to(args, &talk, buf_slice(&body)) : status;
+}
+
+static int print_copy(struct client *client, const struct args *args, const struct json *session)
+{
+    struct slice id = json_str(json_get(session, "id"));
+
+    (void)client;
+    (void)printf("%.*s is a copy of %.64s; 'pawl resume' lets it go on\n", (int)id.len,
+                 id.ptr ? id.ptr : "", args->words[0]);
+    return talk_print_session(args, session);
+}
+
+static int run_fork(const struct args *args)
+{
+    CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
+    const struct talk talk = {
+        .method = "POST", .route = "/fork", .status = 201, .print = print_copy
+    };
+
+    json_begin(&body, '{');
+    int status = fields_put_number(&body, args, "at");
+
     json_end(&body, '}');
     return status == EXIT_GOOD ? talk_to(args, &talk, buf_slice(&body)) : status;
 }
@@ -171,6 +195,10 @@ static const struct option reason_options[] = { OPTION_REASON, TALK_OPTIONS };
 static const struct option retry_options[] = { OPTIONS_BUDGET, OPTION_REASON, TALK_OPTIONS };
 static const struct option set_options[] = { OPTION_CONTEXT, OPTION_METADATA, OPTIONS_BUDGET,
                                              TALK_OPTIONS };
+static const struct option fork_options[] = {
+    { "at", "N", "only its events up to this one; see 'pawl events'", 0, 0 },
+    TALK_OPTIONS,
+};
 static const struct option settle_options[] = {
     { "output", "TEXT", "what the tool said, or would have said: the model gets it", 0, 0 },
     { "note", "TEXT", "how that is known; it stands in the session's journal", 0, 0 },
@@ -217,6 +245,16 @@ const struct command command_retry = {
     .help = "The turn goes on where it failed, its counters at zero. One that failed with\n"
             "budget_reached needs a larger budget: --usd or --tokens.\n\n" SERVER_HELP,
     SAYS("ID", 1, retry_options, run_retry),
+};
+
+const struct command command_fork = {
+    .name = "fork",
+    .summary = "Makes a new session that begins where this one is, or was",
+    .help = "The new session has the events of this one, all or those up to --at, and is paused:\n"
+            "talk to it, set its context, then 'pawl resume'. Its usage is zero. Calls that were\n"
+            "open at that point are not run in it; the model is told so. This session goes on as\n"
+            "if nothing had happened.\n\n" SERVER_HELP,
+    SAYS("ID", 1, fork_options, run_fork),
 };
 
 const struct command command_set = {

@@ -103,6 +103,18 @@ static void mark_change(struct timeline *timeline, int64_t at_ms, const char *la
     add_mark(timeline, at_ms, label, buf_slice(&text));
 }
 
+/* All above it happened to another session. */
+static void mark_copy(struct timeline *timeline, int64_t at_ms, const struct json *event)
+{
+    CLEANUP(buf_release) struct buf text = { .max = 512 };
+
+    buf_puts(&text, "what is above happened to ");
+    buf_put(&text, utf8_prefix(json_str(json_get(event, "from")), 100));
+    buf_putf(&text, " (its events 1 to %lld); this copy begins here",
+             (long long)json_int(json_get(event, "from_seq"), 0));
+    add_mark(timeline, at_ms, NULL, buf_slice(&text));
+}
+
 static void add_marks(struct timeline *timeline, enum event_kind kind, int64_t at_ms,
                       const struct json *event)
 {
@@ -121,7 +133,7 @@ static void add_marks(struct timeline *timeline, enum event_kind kind, int64_t a
     case EV_RESUMED: mark_change(timeline, at_ms, "resumed", event); break;
     case EV_RETRIED: mark_change(timeline, at_ms, "retried", event); break;
     case EV_BUDGET_CHANGED: mark_change(timeline, at_ms, "budget", event); break;
-    case EV_FORKED: mark_change(timeline, at_ms, "forked", event); break;
+    case EV_FORKED: mark_copy(timeline, at_ms, event); break;
     case EV_SIGNAL: add_mark(timeline, at_ms, "signal", json_str(json_get(event, "name"))); break;
     case EV_MODEL_STARTED:
     case EV_MODEL_ANSWERED:

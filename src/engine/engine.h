@@ -80,6 +80,7 @@ enum engine_request_kind {
     ENGINE_RETRY,
     ENGINE_PATCH,  /* context, metadata, budget: those that are given */
     ENGINE_SETTLE, /* what became of a call in doubt */
+    ENGINE_FORK,   /* a new session with this one's events up to `at`, paused */
     ENGINE_ERASE,  /* one that has ended: a tombstone stays. Of an erased one: done, too */
     ENGINE_REQUEST_KIND_COUNT
 };
@@ -93,6 +94,7 @@ struct engine_request {
     struct slice context;  /* CREATE, PATCH: a JSON object, or empty */
     struct slice metadata; /* CREATE, PATCH: a JSON object of strings, or empty */
     struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
+    uint32_t at;           /* FORK: the last event that is copied; 0: all */
     uint32_t call;         /* SETTLE: its number, */
     enum reconcile_outcome outcome;       /* whether it happened: not OUTCOME_UNKNOWN, */
     struct slice note;                    /* and how that is known; may be empty */
@@ -106,7 +108,7 @@ struct engine_request {
      */
     struct err err;
     const char *code; /* a stable word for the problem: "unknown_agent", ...; NULL if none */
-    struct id id;     /* the session */
+    struct id id;     /* the session; CREATE, FORK: the new one */
     int is_replay;    /* an Idempotency-Key that was seen before: nothing new was done */
     uint32_t seq;     /* of the event that was recorded */
     void (*done)(struct engine_request *request, void *arg);

@@ -17,6 +17,7 @@
 #include "engine/history.h"
 #include "engine/revision.h"
 
+struct fork;
 struct live;
 struct tick;
 struct input;
@@ -192,10 +193,12 @@ struct tick {
     struct tick_reason reason;               /* of the end that is about to follow */
     struct tick_end *ends;                   /* of turns, in order */
     struct tick_end **ends_last;
-    int has_permit;           /* it holds one for a model_started */
-    int is_claim;             /* commit even without events: the owner changes */
-    int needs_history;        /* the model is wanted, and what to send it is not here */
-    int is_erasure;           /* it has no events: the session is taken out of the store */
+    int has_permit;    /* it holds one for a model_started */
+    int is_claim;      /* commit even without events: the owner changes */
+    int needs_history; /* the model is wanted, and what to send it is not here */
+    int is_erasure;    /* it has no events: the session is taken out of the store */
+    int64_t copy_of;   /* a fork: its journal begins with copy_n events of this session */
+    uint32_t copy_n;
     struct input *keyed;      /* the one input whose Idempotency-Key goes with it */
     struct store_session row; /* as it was sent to the store */
     struct store_op op;
@@ -340,6 +343,25 @@ void reconcile_input(struct live *live, uint32_t call, uint32_t attempt,
 
 /* ---- requests.c ---- */
 
+/* A request on its way. For requests.c and fork.c alone. */
+struct asked {
+    struct input input;
+    struct engine *engine;
+    struct engine_request *request;
+    struct revision *revision; /* CREATE */
+    struct fork *fork;         /* FORK */
+    struct link aside;         /* engine->asked: in the hands of no session */
+    struct loop_post answer;   /* for one that is refused before any session is touched */
+    struct store_op op;        /* what is read for it meanwhile */
+};
+
+/* What became of the input of a live session that it was: an err, and the code that it has. */
+void asked_set_err(struct asked *asked, const struct live *live, const struct err *err);
+/* Its request has an error: answers it, unless its key says that it was done before. */
+void asked_refused(struct asked *asked);
+/* The end of an input that records something: answers, also for a key that was seen before. */
+void asked_done(struct live *live, struct input *input, const struct err *err);
+
 void requests_free(struct engine *engine); /* answers those that no session has */
 
 /* For the files that carry a kind of request out: the one that this input brings. */
@@ -360,6 +382,11 @@ void erase_submit(struct tick *tick);
 
 /* patch.c: context, metadata and budget are changed */
 void patch_apply(struct live *live, struct tick *tick, struct input *input);
+/* fork.c: an input of the source that is alone, and adds nothing; what it needs is its own */
+void fork_look(struct live *live, struct tick *tick, struct input *input);
+void fork_looked(struct live *live, struct input *input, const struct err *err);
+void fork_free(struct fork *fork); /* NULL-safe */
+
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 

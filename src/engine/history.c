@@ -85,10 +85,11 @@ static uint32_t messages_of(struct slice wire)
     return n;
 }
 
-/* Only these wires may hold several messages: with the results of calls that were never run. */
+/* Only these wires may hold several messages: with the results of calls that have no other. */
 static uint32_t count(enum event_kind kind, struct slice wire)
 {
-    return kind == EV_MODEL_ANSWERED || kind == EV_TURN_ENDED || kind == EV_CANCELLED
+    return kind == EV_MODEL_ANSWERED || kind == EV_TURN_ENDED || kind == EV_CANCELLED ||
+                   kind == EV_FORKED
                ? messages_of(wire)
                : 1;
 }

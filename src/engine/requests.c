@@ -3,16 +3,6 @@
 
 #include "engine/engine_internal.h"
 
-struct asked {
-    struct input input;
-    struct engine *engine;
-    struct engine_request *request;
-    struct revision *revision; /* CREATE */
-    struct link aside;         /* engine->asked: in the hands of no session */
-    struct loop_post answer;   /* for one that is refused before any session is touched */
-    struct store_op op;        /* looks its key up */
-};
-
 struct engine_request *request_of(struct input *input)
 {
     return CONTAINER_OF(input, struct asked, input)->request;
@@ -30,6 +20,7 @@ static void asked_answer(struct asked *asked)
     struct engine_request *request = asked->request;
 
     revision_unref(asked->revision);
+    fork_free(asked->fork);
     free(asked);
     request->done(request, request->arg);
 }
@@ -110,18 +101,34 @@ void requests_free(struct engine *engine)
     }
 }
 
+void asked_set_err(struct asked *asked, const struct live *live, const struct err *err)
+{
+    asked->request->err = *err;
+    asked->request->code = err->code != ERR_NOT_FOUND ? NULL
+                           : live->is_erased          ? "erased"
+                                                      : "session_not_found";
+}
+
+/* What it did before is there, even if what it asked of is not any more. */
+void asked_refused(struct asked *asked)
+{
+    enum err_code code = asked->request->err.code;
+
+    if (asked->request->idempotency.key.len > 0 &&
+        (code == ERR_CONFLICT || code == ERR_NOT_FOUND || code == ERR_INVALID))
+        ask_key(asked);
+    else
+        asked_answer(asked);
+}
+
 static void asked_end(struct live *live, struct input *input, const struct err *err)
 {
     struct asked *asked = CONTAINER_OF(input, struct asked, input);
     struct engine_request *request = asked->request;
 
     request->id = live->id;
-    if (err->code != ERR_NONE) {
-        request->err = *err;
-        request->code = err->code != ERR_NOT_FOUND ? NULL
-                        : live->is_erased          ? "erased"
-                                                   : "session_not_found";
-    }
+    if (err->code != ERR_NONE)
+        asked_set_err(asked, live, err);
     if (request->kind == ENGINE_ERASE && err->code == ERR_NOT_FOUND && live->is_erased) {
         request->err = (struct err){ 0 }; /* once more, or its first answer was lost */
         request->code = NULL;
@@ -137,7 +144,7 @@ static void asked_end(struct live *live, struct input *input, const struct err *
  * A key that was seen before: the tick was refused and tells the former answer. It must be read
  * here, while the store's memory is valid.
  */
-static void replayed_end(struct live *live, struct input *input, const struct err *err)
+void asked_done(struct live *live, struct input *input, const struct err *err)
 {
     struct asked *asked = CONTAINER_OF(input, struct asked, input);
     struct engine_request *request = asked->request;
@@ -193,12 +200,7 @@ static void create_apply(struct live *live, struct tick *tick, struct input *inp
         tick, &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) });
     ASSERT(verdict == VERDICT_MOVED);
     live->row.created_at_ms = tick->now_ms;
-    tick->op.commit.idempotency = request->idempotency;
-    tick->op.commit.idempotency.at_ms = tick->now_ms;
-    tick->op.commit.idempotency.response = id_slice(&live->id);
-    asked->request->seq = event.seq;
-    if (request->idempotency.key.len > 0)
-        tick->keyed = input;
+    request_taken(tick, input, event.seq);
 }
 
 static void create(struct engine *engine, struct asked *asked)
@@ -219,7 +221,7 @@ static void create(struct engine *engine, struct asked *asked)
                                         .agent = slice_of(live->agent),
                                         .parent = slice_of(live->parent),
                                         .metadata = slice_of(live->metadata) };
-    asked->input = (struct input){ .apply = create_apply, .end = replayed_end, .is_request = 1 };
+    asked->input = (struct input){ .apply = create_apply, .end = asked_done, .is_request = 1 };
     live_input(live, &asked->input);
 }
 
@@ -265,6 +267,7 @@ static enum event_kind kind_of(enum engine_request_kind kind)
     case ENGINE_RETRY: return EV_RETRIED;
     case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
     case ENGINE_SETTLE: return EV_TOOL_RECONCILED;
+    case ENGINE_FORK: return EV_FORKED;
     case ENGINE_ERASE: /* no event tells of it */
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
@@ -371,6 +374,8 @@ static input_apply_fn *apply_of(enum engine_request_kind kind)
         return patch_apply;
     if (kind == ENGINE_SETTLE)
         return settle_apply;
+    if (kind == ENGINE_FORK)
+        return fork_look;
     return kind == ENGINE_ERASE ? erase_apply : change_apply;
 }
 
@@ -398,9 +403,11 @@ void engine_submit(struct engine *engine, struct engine_request *request)
         create(engine, asked);
         return;
     }
+    int is_fork = request->kind == ENGINE_FORK;
+
     asked->input = (struct input){ .apply = apply_of(request->kind),
-                                   .end = replayed_end,
+                                   .end = is_fork ? fork_looked : asked_done,
                                    .is_request = 1,
-                                   .is_alone = request->kind == ENGINE_ERASE };
+                                   .is_alone = is_fork || request->kind == ENGINE_ERASE };
     live_input(live_get(engine, request->session), &asked->input);
 }

@@ -308,6 +308,8 @@ static void tick_submit(struct tick *tick)
     tick->op.commit.row = tick->row;
     if (tick->live->row.version > 0)
         tick->op.commit.row.metadata = tick->metadata; /* NULL: unchanged */
+    tick->op.commit.copy_of = tick->copy_of;
+    tick->op.commit.copy_n = tick->copy_n;
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -534,6 +536,12 @@ static void on_commit(struct store_op *op, void *arg)
         live_retry_later(live, &err);
         return;
     case ERR_NOT_FOUND:
+        if (live->row.version > 0)
+            break;
+        tick_drop(tick);
+        live->is_erased = 1; /* not it, but what it was to be a copy of */
+        live_gone(live, err.code, &err);
+        return;
     case ERR_CORRUPT: break;
     }
     if (err.code == ERR_INVALID && live->row.version == 0) { /* nobody but us has made it */

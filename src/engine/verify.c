@@ -59,7 +59,7 @@ void verify_begin(struct verify *verify, const struct store_session *row, verify
 
 static void note(struct verify *verify, const struct store_event *event)
 {
-    if (event->seq == 1)
+    if (event->seq == 1 || event->kind == EV_FORKED) /* all before it is another session's */
         verify->first_at_ms = event->at_ms;
     if (event->kind == EV_CREATED || event->kind == EV_CONTEXT_CHANGED)
         verify->context_seq = event->seq;

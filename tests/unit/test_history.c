@@ -347,6 +347,23 @@ static void calls_and_results_stay_together_behind_the_input(void **state)
     history_release(&sim.history);
 }
 
+/* The calls that were open at a fork have their answers in its wire: one message each. */
+static void answers_at_a_fork_are_counted(void **state)
+{
+    (void)state;
+    reset(5);
+    add(EV_CREATED, "{\"u\":1}");
+    sim.state.turn_seq = 1;
+    sent("{\"u\":1}");
+    add(EV_MODEL_ANSWERED, "{\"a\":1}");
+    add(EV_FORKED, "{\"c\":1},{\"c\":2}");
+    sent("{\"u\":1},{\"a\":1},{\"c\":1},{\"c\":2}");
+    add(EV_MODEL_ANSWERED, "{\"a\":2}");
+    add(EV_TOOL_FINISHED, "{\"r\":1}");
+    sent("{\"u\":1},{\"a\":2},{\"r\":1}");
+    history_release(&sim.history);
+}
+
 static void more_than_the_window_is_sent_where_it_belongs_together(void **state)
 {
     (void)state;
@@ -421,6 +438,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_and_results_stay_together_behind_the_input),
+        cmocka_unit_test(answers_at_a_fork_are_counted),
         cmocka_unit_test(more_than_the_window_is_sent_where_it_belongs_together),
         cmocka_unit_test(a_journal_s_end_that_holds_too_little_is_not_taken),
         cmocka_unit_test(more_than_a_request_may_hold_is_told_and_not_kept),

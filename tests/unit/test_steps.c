@@ -241,6 +241,46 @@ static void a_call_in_doubt_outlives_its_turn(void **state)
     steps_release(&steps);
 }
 
+static void a_fork_closes_what_is_open(void **state)
+{
+    struct steps steps;
+
+    (void)state;
+    steps_init(&steps, 0, 100);
+    play_two_calls(&steps);
+    play(&steps, "tool_in_doubt", 2500, "{\"v\":1,\"call\":3,\"attempt\":1}");
+    play(&steps, "forked", 9000, "{\"v\":1,\"from\":\"ses_a\",\"from_seq\":4}");
+    for (size_t i = 1; i <= 2; i++) {
+        assert_int_equal(step_at(&steps, i)->status, STEP_CANCELLED);
+        assert_int_equal(step_at(&steps, i)->ended_at_ms, 9000);
+    }
+    assert_int_equal(step_at(&steps, 1)->tries[0].status, TRY_CANCELLED);
+    assert_int_equal(step_at(&steps, 2)->tries[0].status, TRY_IN_DOUBT);
+    play(&steps, "model_started", 9010, "{\"v\":1,\"call\":4,\"attempt\":1}");
+    assert_int_equal(step_at(&steps, 3)->turn, 1);
+    steps_release(&steps);
+}
+
+/* The turn that was cancelled in the original is under way here; one that had ended has ended. */
+static void a_fork_goes_on_with_a_cancelled_turn(void **state)
+{
+    static const char *const ends[] = { "cancelled", "turn_ended" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct steps steps;
+
+        steps_init(&steps, 0, 100);
+        play_two_calls(&steps);
+        play(&steps, ends[i], 3000, "{\"v\":1}");
+        play(&steps, "forked", 9000, "{\"v\":1}");
+        play(&steps, "message", 9005, "{\"v\":1,\"content\":\"more\"}");
+        play(&steps, "model_started", 9010, "{\"v\":1,\"call\":4,\"attempt\":1}");
+        assert_int_equal(step_at(&steps, 3)->turn, 1 + i);
+        steps_release(&steps);
+    }
+}
+
 static void turns_are_counted_as_the_core_counts_them(void **state)
 {
     static const char answer[] = "{\"v\":1,\"call\":1,\"attempt\":1,\"finish\":\"stop\"}";
@@ -387,6 +427,8 @@ int main(void)
         cmocka_unit_test(a_model_call_in_flight_at_the_end_costs_its_reservation),
         cmocka_unit_test(approvals_are_steps),
         cmocka_unit_test(a_call_in_doubt_outlives_its_turn),
+        cmocka_unit_test(a_fork_closes_what_is_open),
+        cmocka_unit_test(a_fork_goes_on_with_a_cancelled_turn),
         cmocka_unit_test(turns_are_counted_as_the_core_counts_them),
         cmocka_unit_test(pages_go_on_where_the_former_ended),
         cmocka_unit_test(tries_and_texts_are_bounded),

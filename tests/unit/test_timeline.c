@@ -129,6 +129,29 @@ static void each_death_of_the_server_has_its_mark(void **state)
     timeline_release(&timeline);
 }
 
+static void a_copy_says_what_happened_elsewhere(void **state)
+{
+    static const char forked[] =
+        "{\"seq\":7,\"at\":\"2026-11-23T10:00:07.000Z\",\"kind\":\"forked\",\"v\":1,"
+        "\"from\":\"ses_a\",\"from_seq\":6,\"by\":\"api:127.0.0.1\"}";
+    const struct timeline_style style = { .width = 100 };
+    struct buf out = { .max = 65536 };
+    struct timeline timeline;
+
+    (void)state;
+    timeline_init(&timeline);
+    for (size_t i = 0; i < 6; i++)
+        add(&timeline, journal[i], NULL, NULL);
+    size_t marks = timeline.marks_n;
+
+    add(&timeline, forked, NULL, NULL);
+    timeline_put_marks(&out, &timeline, marks, &style);
+    expect(&out, "10:00:07 ------------------- what is above happened to ses_a (its events 1 to "
+                 "6); this copy begins here ---\n");
+    buf_release(&out);
+    timeline_release(&timeline);
+}
+
 static void what_is_no_event_is_left_out(void **state)
 {
     struct timeline timeline;
@@ -149,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_journal_in_the_order_in_which_things_began),
         cmocka_unit_test(entries_as_their_tries_end),
         cmocka_unit_test(each_death_of_the_server_has_its_mark),
+        cmocka_unit_test(a_copy_says_what_happened_elsewhere),
         cmocka_unit_test(what_is_no_event_is_left_out),
     };
     if (setenv("TZ", "UTC", 1) != 0)

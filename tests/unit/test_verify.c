@@ -109,6 +109,24 @@ static void a_good_session_has_no_fault(void **state)
     assert_int_equal(check(&journal).n, 0);
 }
 
+/* Its journal is another's up to `forked`: there it was created, and there it had spent nothing. */
+static void a_fork_has_no_fault(void **state)
+{
+    struct journal journal;
+
+    (void)state;
+    make(&journal);
+    add(&journal, (struct session_event){ .kind = EV_FORKED });
+    journal.row.state.len = session_encode(&journal.state, journal.blob);
+    journal.row.seq = 5;
+    journal.row.is_paused = 1;
+    journal.row.spent = (struct spend){ 0 };
+    journal.row.created_at_ms = 1040;
+    assert_int_equal(check(&journal).n, 0);
+    journal.row.created_at_ms = 1000;
+    expect_fault(&journal, 0, "created_at is 1000 in its row and 1040");
+}
+
 static void each_column_is_compared(void **state)
 {
     struct journal journal;
@@ -192,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_session_has_no_fault),
+        cmocka_unit_test(a_fork_has_no_fault),
         cmocka_unit_test(each_column_is_compared),
         cmocka_unit_test(a_state_that_is_another_is_found),
         cmocka_unit_test(an_event_that_breaks_the_fold_is_named),
