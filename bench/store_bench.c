@@ -5,7 +5,8 @@
  *
  * SESSIONS are created first. Then, for each number of sessions in a row, that many go at once:
  * each commits a tick (one event) as soon as its last one is durable, picked at random among all
- * with `random`, and otherwise the same few. It prints figures and judges nothing.
+ * with `random`, and otherwise the same few; at last some go while a long journal is erased. It
+ * prints figures and judges nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,6 +198,101 @@ static void measure(unsigned at_once, int seconds, int is_random)
     (void)fflush(stdout);
 }
 
+/* ---- beside an erasure ---- */
+
+enum { LONG_TICKS = 100, LONG_TICK_EVENTS = 1000, PIECE_PAUSE_MS = 5, BESIDE = 64 };
+
+static struct {
+    struct store_op op;
+    struct store_event events[LONG_TICK_EVENTS];
+    struct loop_timer timer;
+    unsigned ticks;
+    unsigned pieces;
+} eraser;
+
+static void on_piece(struct store_op *op, void *arg);
+
+static void purge(void *arg)
+{
+    (void)arg;
+    eraser.op =
+        (struct store_op){ .kind = STORE_PURGE, .purge.limit = STORE_PURGE_MAX, .done = on_piece };
+    bench.in_flight++;
+    store_submit(bench.store, &eraser.op);
+}
+
+static void on_piece(struct store_op *op, void *arg)
+{
+    (void)arg;
+    if (op->err.code)
+        die(&op->err);
+    int has_left = op->kind == STORE_ERASE ? op->erase.has_left : op->purge.has_left;
+
+    eraser.pieces++;
+    bench.in_flight--;
+    if (has_left)
+        loop_timer_start(bench.loop, &eraser.timer, PIECE_PAUSE_MS, purge, NULL);
+    else
+        bench.until_us = 0; /* the ticks beside it end, too */
+    if (!has_left && bench.in_flight == 0)
+        loop_stop(bench.loop);
+}
+
+static void lengthen(void);
+
+static void on_lengthened(struct store_op *op, void *arg)
+{
+    struct place *place = &bench.places[bench.places_n - 1];
+
+    (void)arg;
+    if (op->err.code)
+        die(&op->err);
+    place->version = op->commit.row.version;
+    place->seq = op->commit.row.seq;
+    if (++eraser.ticks < LONG_TICKS)
+        lengthen();
+    else
+        loop_stop(bench.loop);
+}
+
+static void lengthen(void)
+{
+    const struct place *place = &bench.places[bench.places_n - 1];
+    struct flight flight;
+
+    fill(&flight, place);
+    eraser.op = flight.op;
+    for (uint32_t i = 0; i < LONG_TICK_EVENTS; i++) {
+        eraser.events[i] = flight.event;
+        eraser.events[i].seq = place->seq + 1 + i;
+    }
+    eraser.op.commit.row.seq = place->seq + LONG_TICK_EVENTS;
+    eraser.op.commit.events = eraser.events;
+    eraser.op.commit.events_n = LONG_TICK_EVENTS;
+    eraser.op.done = on_lengthened;
+    store_submit(bench.store, &eraser.op);
+}
+
+/* The same ticks as before, while a long journal is erased in pieces. */
+static void measure_erasing(void)
+{
+    const struct place *place = &bench.places[bench.places_n - 1];
+
+    lengthen();
+    loop_run(bench.loop);
+    eraser.op = (struct store_op){ .kind = STORE_ERASE,
+                                   .erase = { .session = place->key,
+                                              .version = place->version,
+                                              .at_ms = 1,
+                                              .limit = STORE_PURGE_MAX },
+                                   .done = on_piece };
+    bench.in_flight++;
+    store_submit(bench.store, &eraser.op);
+    measure(BESIDE, 3600, 0);
+    (void)printf("       beside the erasure of %u events in %u pieces\n", place->seq,
+                 eraser.pieces);
+}
+
 int main(int argc, char **argv)
 {
     static const unsigned at_once[] = { 1, 16, 64, 256, 1024 };
@@ -235,6 +331,7 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < ARRAY_LEN(at_once); i++)
             measure(at_once[i], seconds, is_random);
     }
+    measure_erasing();
     store_close(bench.store);
     loop_free(bench.loop);
     free(bench.places);

@@ -42,6 +42,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->timed = timed_new(engine);
     engine->sweep = sweep_new(engine);
     engine->output_reader = output_reader_new(engine);
+    engine->purge = purge_new(engine);
     enum err_code code = queue_open(&engine->queue, "store", deps->loop, on_hint, engine, &err);
     ASSERT(code == ERR_NONE); /* the only kind so far; it needs nothing that could be missing */
     return engine;
@@ -67,6 +68,7 @@ static void start_end(struct start *start, const struct err *err)
         recovery_start(engine);
         timed_start(engine->timed);
         sweep_start(engine->sweep);
+        purge_start(engine->purge);
         permits_changed(engine);
     }
     done(arg, &outcome);
@@ -233,6 +235,7 @@ void engine_free(struct engine *engine)
     recovery_free(engine->recovery);
     timed_free(engine->timed);
     sweep_free(engine->sweep);
+    purge_free(engine->purge);
     drain_free(engine->drain);
     queue_close(engine->queue);
     while (engine->spare_n > 0)

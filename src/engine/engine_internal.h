@@ -42,6 +42,7 @@ struct engine {
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
     struct recovery *recovery;
     struct sweep *sweep;
+    struct purge *purge;
     struct suspects *suspects;
     struct output_reader *output_reader;
     struct list asked;   /* requests in the hands of no session (requests.c) */
@@ -390,7 +391,7 @@ void fork_free(struct fork *fork); /* NULL-safe */
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 
-/* ---- timed.c, sweep.c, recovery.c, suspects.c, drain.c ---- */
+/* ---- timed.c, sweep.c, purge.c, recovery.c, suspects.c, drain.c ---- */
 
 struct timed *timed_new(struct engine *engine);
 void timed_start(struct timed *timed);
@@ -404,6 +405,11 @@ void timed_free(struct timed *timed);
 struct sweep *sweep_new(struct engine *engine);
 void sweep_start(struct sweep *sweep);
 void sweep_free(struct sweep *sweep); /* NULL-safe */
+
+/* Goes on until nothing is left of sessions that were erased. */
+struct purge *purge_new(struct engine *engine);
+void purge_start(struct purge *purge); /* under way: no change */
+void purge_free(struct purge *purge);  /* NULL-safe */
 
 /* False: it is left alone, as a session that cannot be read; all others go on. */
 static inline int row_is_usable(const struct store_session *row)

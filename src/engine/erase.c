@@ -35,6 +35,8 @@ static void erased(struct tick *tick)
     const struct engine_deps *deps = &live->engine->deps;
     struct err err;
 
+    if (tick->op.erase.has_left)
+        purge_start(live->engine->purge);
     live->tick = NULL;
     live->is_erased = 1;
     (void)err_set(&err, ERR_NOT_FOUND, "session %s was erased", live->id.text);
@@ -78,7 +80,10 @@ void erase_submit(struct tick *tick)
 
     tick->op = (struct store_op){
         .kind = STORE_ERASE,
-        .erase = { .session = row->key, .version = row->version, .at_ms = tick->now_ms },
+        .erase = { .session = row->key,
+                   .version = row->version,
+                   .at_ms = tick->now_ms,
+                   .limit = STORE_PURGE_MAX },
         .done = on_erased,
         .arg = tick,
     };

@@ -132,17 +132,13 @@ static void mem_submit(struct store *store, struct store_op *op)
     loop_post(m->loop, &m->post, finish_queued, m);
 }
 
-void mem_drop_journal(struct mem_session *session)
+void mem_drop_event(struct mem_session *session)
 {
-    for (size_t i = 0; i < session->row.seq; i++) {
-        mem_drop(session->events[i].body);
-        mem_drop(session->events[i].wire);
-        mem_drop(session->events[i].blob.hash);
-    }
-    free(session->events);
-    session->events = NULL;
-    session->events_cap = 0;
-    session->row.seq = 0;
+    const struct store_event *event = &session->events[session->purged++];
+
+    mem_drop(event->body);
+    mem_drop(event->wire);
+    mem_drop(event->blob.hash);
 }
 
 static void free_session(struct mem_session *session)
@@ -153,7 +149,9 @@ static void free_session(struct mem_session *session)
 
     for (size_t i = 0; i < ARRAY_LEN(owned); i++)
         mem_drop(owned[i]);
-    mem_drop_journal(session);
+    while (session->purged < session->row.seq)
+        mem_drop_event(session);
+    free(session->events);
     free(session);
 }
 

@@ -14,7 +14,9 @@
 struct mem_session {
     struct store_session row;   /* its slices are ours: mem_copy() */
     struct store_event *events; /* seq 1 is events[0] */
-    int64_t erased_at_ms;       /* not 0: only its id and what it had spent are left */
+    int64_t erased_at_ms;       /* not 0: only its id and what it had spent are left, */
+    int has_left;               /* and what of its journal and inbox is to be purged */
+    size_t purged;              /* events, from the first on */
     size_t events_cap;
 };
 
@@ -70,7 +72,7 @@ void mem_drop(struct slice bytes);
 /* Room for one more in *array, whose members have that size. */
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
-void mem_drop_journal(struct mem_session *session);
+void mem_drop_event(struct mem_session *session); /* the first one that is left */
 struct mem_blob *mem_blob(const struct mem_store *m, struct slice hash); /* NULL: none */
 struct mem_session *mem_session(const struct mem_store *m, int64_t key); /* NULL: none */
 const struct store_idempotency *mem_key(const struct mem_store *m,

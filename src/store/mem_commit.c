@@ -319,6 +319,25 @@ static void sweep(struct mem_store *m, int64_t before_ms)
     m->keys_n = kept;
 }
 
+/* Takes the rows that it deletes from *rows; has_left: perhaps that was not all. */
+static void delete_piece(struct mem_store *m, struct mem_session *session, uint32_t *rows)
+{
+    for (size_t i = 0; i<m->inbox_n && * rows> 0;) {
+        if (m->inbox[i].session != session->row.key) {
+            i++;
+            continue;
+        }
+        delete_inbox(m, m->inbox[i].row.id);
+        (*rows)--;
+    }
+    while (session->purged<session->row.seq && * rows> 0) {
+        drop_name(m, &session->events[session->purged].blob);
+        mem_drop_event(session);
+        (*rows)--;
+    }
+    session->has_left = *rows == 0;
+}
+
 static void erase(struct mem_store *m, struct store_op *op)
 {
     struct mem_session *session = mem_session(m, op->erase.session);
@@ -334,18 +353,32 @@ static void erase(struct mem_store *m, struct store_op *op)
                       (unsigned long long)op->erase.version);
         return;
     }
-    for (size_t i = m->inbox_n; i-- > 0;) {
-        if (m->inbox[i].session == op->erase.session)
-            delete_inbox(m, m->inbox[i].row.id);
-    }
-    for (size_t i = 0; i < session->row.seq; i++)
-        drop_name(m, &session->events[i].blob);
-    mem_drop_journal(session);
+    uint32_t rows = op->erase.limit;
+
     mem_drop(session->row.metadata);
     mem_drop(session->row.state);
     session->row.metadata = (struct slice){ 0 };
     session->row.state = (struct slice){ 0 };
     session->erased_at_ms = op->erase.at_ms;
+    delete_piece(m, session, &rows);
+    op->erase.has_left = session->has_left;
+}
+
+static void purge(struct mem_store *m, struct store_op *op)
+{
+    uint32_t rows = op->purge.limit;
+
+    op->purge.has_left = 0;
+    for (size_t i = 0; i < m->sessions_n && rows > 0; i++) {
+        struct mem_session *session = m->sessions[i];
+
+        if (!session->has_left)
+            continue;
+        delete_piece(m, session, &rows);
+        if (!session->has_left) /* it counts as a row itself, so that many are bounded, too */
+            rows--;
+        op->purge.has_left = rows == 0;
+    }
 }
 
 void mem_write(struct mem_store *m, struct store_op *op)
@@ -357,6 +390,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_WORKER_START: worker_start(m, op); break;
     case STORE_WORKER_BEAT: worker_beat(m, op); break;
     case STORE_ERASE: erase(m, op); break;
+    case STORE_PURGE: purge(m, op); break;
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
     case STORE_LOAD:
     case STORE_EVENTS:

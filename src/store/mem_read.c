@@ -304,7 +304,7 @@ static void inbox_list(const struct mem_store *m, struct store_op *op)
 
     op->inbox.rows_n = 0;
     op->inbox.has_more = 0;
-    for (size_t i = 0; i < m->inbox_n; i++) {
+    for (size_t i = 0; i < m->inbox_n && mem_session(m, op->inbox.session); i++) {
         if (m->inbox[i].session != op->inbox.session)
             continue;
         if (op->inbox.rows_n == STORE_PAGE_MAX || bytes >= STORE_PAGE_BYTES_MAX) {
@@ -376,6 +376,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }

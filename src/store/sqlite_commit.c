@@ -104,6 +104,10 @@ static void deliver(struct store_op *op, struct write_outcome *o)
     if (op->kind == STORE_COMMIT) {
         op->commit.row.key = o->key;
         op->commit.row.version++;
+    } else if (op->kind == STORE_ERASE) {
+        op->erase.has_left = o->has_left;
+    } else if (op->kind == STORE_PURGE) {
+        op->purge.has_left = o->has_left;
     } else if (op->kind == STORE_INBOX_ADD) {
         op->inbox.row.id = o->key;
     } else if (op->kind == STORE_WORKER_START) {
@@ -155,6 +159,9 @@ size_t sqlite_op_bytes(const struct store_op *op)
         bytes += op->inbox.row.body.len;
     if (op->kind == STORE_REVISION_PUT)
         bytes += op->revision.text.len;
+    if (op->kind == STORE_ERASE ||
+        op->kind == STORE_PURGE) /* they empty pages and do not fill them */
+        bytes += SQLITE_PIECE_BYTES_MAX;
     if (op->kind != STORE_COMMIT)
         return bytes;
     if (op->commit.copy_of != 0)

@@ -11,7 +11,10 @@
 struct sqlite_writer;
 
 /* Bounds of one transaction: what must be written before anybody in it is answered. */
-enum { SQLITE_BATCH_OPS_MAX = 512, SQLITE_BATCH_BYTES_MAX = 4 * 1024 * 1024 };
+enum {
+    SQLITE_BATCH_OPS_MAX = 512,
+    SQLITE_BATCH_BYTES_MAX = 4 * 1024 * 1024,
+};
 
 enum err_code sqlite_writer_open(struct sqlite_writer **ret_writer, const char *path,
                                  struct err *err) MUST_CHECK;

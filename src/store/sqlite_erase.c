@@ -1,7 +1,10 @@
 /* sqlite_erase.c - what leaves the store. */
 #include "store/sqlite_write.h"
 
-enum { SWEEP_PIECE = 1000 };
+enum {
+    SWEEP_PIECE = 1000,
+    BLOB_PIECES = 2, /* at once, of 256 KiB each */
+};
 
 static enum progress check_version(struct write *w, int64_t session, uint64_t version,
                                    struct write_outcome *o)
@@ -22,40 +25,142 @@ static enum progress check_version(struct write *w, int64_t session, uint64_t ve
     return REFUSED;
 }
 
-/* Statements whose first parameter is the session. */
-static enum progress run_steps(struct write *w, const enum statement *steps, size_t n,
-                               int64_t session, struct write_outcome *o)
-{
-    enum progress progress = GO_ON;
+/* Of one session that was erased: what may still be deleted, and whether something was left. */
+struct piece {
+    int64_t session;
+    uint32_t rows;
+    int has_left; /* surely nothing, if not */
+};
 
-    for (size_t i = 0; i < n && progress == GO_ON; i++) {
-        sqlite_bind_int(w->st[steps[i]], 1, session);
+static enum progress clear_inbox(struct write *w, struct piece *piece, struct write_outcome *o)
+{
+    int deleted = 0;
+
+    sqlite_bind_int(w->st[ST_INBOX_CLEAR], 1, piece->session);
+    sqlite_bind_int(w->st[ST_INBOX_CLEAR], 2, piece->rows);
+    enum progress progress = write_run_counted(w, ST_INBOX_CLEAR, &deleted, o);
+
+    piece->rows -= (uint32_t)deleted;
+    return progress;
+}
+
+/* Takes the rows of the first events from the piece; *ret_seq is the last one's, 0: none is left.
+ */
+static enum progress measure_events(struct write *w, struct piece *piece, int64_t *ret_seq,
+                                    struct write_outcome *o)
+{
+    sqlite3_stmt *st = w->st[ST_EVENTS_FIRST];
+    enum progress progress = GO_ON;
+    size_t bytes = 0;
+    int found = 1;
+
+    sqlite_bind_int(st, 1, piece->session);
+    while (found && piece->rows > 0 && bytes < SQLITE_PIECE_BYTES_MAX) {
+        progress = write_first_row(w, ST_EVENTS_FIRST, &found, o);
+        if (!found)
+            break;
+        *ret_seq = sqlite3_column_int64(st, 0);
+        bytes += sqlite_column(st, 1).len + sqlite_column(st, 2).len;
+        piece->rows--;
+    }
+    (void)sqlite3_reset(st);
+    piece->has_left = found;
+    return progress;
+}
+
+static enum progress delete_piece(struct write *w, struct piece *piece, struct write_outcome *o)
+{
+    /* A blob is none from here on, so that nobody names it while its pieces go. */
+    static const enum statement steps[] = { ST_BLOBS_ERASED_PUT, ST_BLOBS_DELETE,
+                                            ST_BLOB_NAMES_DELETE, ST_EVENTS_DELETE };
+    int64_t until_seq = 0;
+    enum progress progress = clear_inbox(w, piece, o);
+
+    if (progress == GO_ON)
+        progress = measure_events(w, piece, &until_seq, o);
+    if (until_seq == 0)
+        return progress;
+    for (size_t i = 0; i < ARRAY_LEN(steps) && progress == GO_ON; i++) {
+        sqlite_bind_int(w->st[steps[i]], 1, piece->session);
+        sqlite_bind_int(w->st[steps[i]], 2, until_seq);
         progress = write_run(w, steps[i], o);
     }
     return progress;
 }
 
-enum progress write_blobs_drop(struct write *w, int64_t session, struct write_outcome *o)
+/* Of all blobs that were erased; those whose pieces are gone are forgotten when all are. */
+static enum progress delete_blob_pieces(struct write *w, struct write_outcome *o)
 {
-    static const enum statement steps[] = { ST_BLOB_PIECES_DELETE, ST_BLOBS_DELETE,
-                                            ST_BLOB_NAMES_DELETE };
+    int deleted = 0;
 
-    return run_steps(w, steps, ARRAY_LEN(steps), session, o);
+    sqlite_bind_int(w->st[ST_BLOB_PIECES_DELETE], 1, BLOB_PIECES);
+    enum progress progress = write_run_counted(w, ST_BLOB_PIECES_DELETE, &deleted, o);
+
+    if (deleted == BLOB_PIECES)
+        o->has_left = 1;
+    else if (progress == GO_ON)
+        progress = write_run(w, ST_BLOBS_ERASED_CLEAR, o);
+    return progress;
 }
 
-/* The connection has secure_delete: what is deleted is overwritten. */
+static enum progress run_with_key(struct write *w, enum statement which, int64_t session,
+                                  struct write_outcome *o)
+{
+    sqlite_bind_int(w->st[which], 1, session);
+    return write_run(w, which, o);
+}
+
+/*
+ * The row goes at once, so that nobody sees the session any more; `erased` names it until all that
+ * was its is gone. The connection has secure_delete: what is deleted is overwritten.
+ */
 enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o)
 {
-    static const enum statement steps[] = { ST_TOMBSTONE_PUT, ST_EVENTS_DELETE, ST_INBOX_CLEAR,
-                                            ST_SESSION_DELETE };
-    enum progress progress = check_version(w, op->erase.session, op->erase.version, o);
+    struct piece piece = { .session = op->erase.session, .rows = op->erase.limit };
+    enum progress progress = check_version(w, piece.session, op->erase.version, o);
 
     if (progress != GO_ON)
         return progress;
     sqlite_bind_int(w->st[ST_TOMBSTONE_PUT], 2, op->erase.at_ms);
-    progress = write_blobs_drop(w, op->erase.session, o);
-    return progress == GO_ON ? run_steps(w, steps, ARRAY_LEN(steps), op->erase.session, o)
-                             : progress;
+    progress = run_with_key(w, ST_TOMBSTONE_PUT, piece.session, o);
+    if (progress == GO_ON)
+        progress = run_with_key(w, ST_SESSION_DELETE, piece.session, o);
+    if (progress == GO_ON)
+        progress = delete_piece(w, &piece, o);
+    if (progress == GO_ON && piece.has_left)
+        progress = run_with_key(w, ST_ERASED_PUT, piece.session, o);
+    o->has_left = piece.has_left;
+    return progress == GO_ON ? delete_blob_pieces(w, o) : progress;
+}
+
+static enum progress next_erased(struct write *w, int64_t *ret_session, int *ret_found,
+                                 struct write_outcome *o)
+{
+    sqlite3_stmt *st = w->st[ST_ERASED_NEXT];
+    enum progress progress = write_first_row(w, ST_ERASED_NEXT, ret_found, o);
+
+    *ret_session = *ret_found ? sqlite3_column_int64(st, 0) : 0;
+    (void)sqlite3_reset(st);
+    return progress;
+}
+
+/* A session that is done with counts as a row, so that many small ones are bounded, too. */
+enum progress write_purge(struct write *w, const struct store_op *op, struct write_outcome *o)
+{
+    struct piece piece = { .rows = op->purge.limit };
+    enum progress progress = GO_ON;
+
+    while (piece.rows > 0 && progress == GO_ON) {
+        progress = next_erased(w, &piece.session, &o->has_left, o);
+        if (progress != GO_ON || !o->has_left)
+            break;
+        progress = delete_piece(w, &piece, o);
+        if (progress != GO_ON || piece.has_left)
+            break;
+        progress = run_with_key(w, ST_ERASED_DELETE, piece.session, o);
+        piece.rows--;
+    }
+    return progress == GO_ON ? delete_blob_pieces(w, o) : progress;
 }
 
 /* In pieces, so that a day's rows do not hold up the ticks behind them. */

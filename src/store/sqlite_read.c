@@ -31,8 +31,10 @@ enum {
     " s.metadata"
 #define TEXT_COLUMNS "t.body, e.body, c.body"
 #define SCAN         "SELECT " ROW_COLUMNS ", s.state FROM session s "
+/* Rows whose session was erased are nobody's, until they are purged. */
+#define IS_THERE " AND EXISTS (SELECT 1 FROM session WHERE key = ?1)"
 #define EVENTS_WHERE                                                                               \
-    " FROM event WHERE session = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4"
+    " FROM event WHERE session = ?1 AND seq > ?2 AND seq <= ?3" IS_THERE " ORDER BY seq LIMIT ?4"
 
 enum statement {
     ST_LOAD,
@@ -58,7 +60,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         "SELECT e.seq, e.at_ms, e.kind, e.body, e.wire, b.hash, b.bytes, n.call FROM event e"
         " LEFT JOIN blob_name n ON n.session = e.session AND n.seq = e.seq"
         " LEFT JOIN blob b ON b.key = n.blob"
-        " WHERE e.session = ?1 AND e.seq > ?2 AND e.seq <= ?3 ORDER BY e.seq LIMIT ?4",
+        " WHERE e.session = ?1 AND e.seq > ?2 AND e.seq <= ?3" IS_THERE " ORDER BY e.seq LIMIT ?4",
     [ST_SCAN + STORE_SCAN_LIVE] = SCAN "INDEXED BY session_live WHERE s.is_live = 1 AND s.key > ?1"
                                        " ORDER BY s.key LIMIT ?3",
     [ST_SCAN + STORE_SCAN_TIMED] = SCAN "INDEXED BY session_wake WHERE s.wake_at_ms <> 0"
@@ -69,7 +71,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_SCAN + STORE_SCAN_ALL] = SCAN "WHERE s.key > ?1 ORDER BY s.key LIMIT ?3",
     [ST_KEY] = "SELECT body_hash, response, at_ms FROM idempotency"
                " WHERE tenant = ?1 AND route = ?2 AND key = ?3",
-    [ST_INBOX] = "SELECT id, kind, body, at_ms FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2",
+    [ST_INBOX] = "SELECT id, kind, body, at_ms FROM inbox WHERE session = ?1" IS_THERE
+                 " ORDER BY id LIMIT ?2",
     /* A piece, and with it what it is a piece of; one row without a piece where none is asked for.
      */
     [ST_BLOB] =
@@ -77,7 +80,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         " LEFT JOIN blob_piece p ON p.blob = b.key AND p.at < ?4"
         " AND p.at >= (SELECT coalesce(max(at), 0) FROM blob_piece"
         " WHERE blob = b.key AND at <= ?3)"
-        " WHERE n.session = ?1 AND n.call = ?2 ORDER BY p.at",
+        " WHERE n.session = ?1 AND n.call = ?2" IS_THERE " ORDER BY p.at",
     [ST_TOMBSTONE] = "SELECT erased_at_ms FROM tombstone WHERE id = ?1",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
@@ -466,6 +469,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -489,6 +493,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }

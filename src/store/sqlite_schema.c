@@ -156,7 +156,12 @@ static const char tables_3[] = "CREATE TABLE blob ("
                                "CREATE UNIQUE INDEX blob_name_seq ON blob_name (session, seq);"
                                "CREATE INDEX blob_name_blob ON blob_name (blob);";
 
-static const char *const migrations[] = { tables_1, tables_2, tables_3 };
+/* What is still to go of what was erased: piece by piece, as all of it may be much. */
+static const char tables_4[] =
+    "CREATE TABLE erased (session INTEGER PRIMARY KEY) STRICT;"    /* events and inbox rows of it */
+    "CREATE TABLE erased_blob (blob INTEGER PRIMARY KEY) STRICT;"; /* pieces of it */
+
+static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

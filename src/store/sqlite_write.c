@@ -6,10 +6,10 @@
     "status = ?4, is_paused = ?5, owner = ?7, epoch = ?8, updated_at_ms = ?10, turn = ?12,"        \
     " steps = ?13, tokens = ?14, nanousd = ?15, seq = ?16, task_seq = ?17, end_seq = ?18,"         \
     " context_seq = ?19, state = ?20, version = version + 1"
-/* Blobs that this session alone names. */
-#define BLOBS_OF_ONE                                                                               \
-    "(SELECT blob FROM blob_name n WHERE session = ?1 AND NOT EXISTS"                              \
-    " (SELECT 1 FROM blob_name o WHERE o.blob = n.blob AND o.session <> ?1))"
+/* Blobs that nothing names but these events. */
+#define BLOBS_OF_THESE                                                                             \
+    "SELECT blob FROM blob_name n WHERE session = ?1 AND seq <= ?2 AND NOT EXISTS"                 \
+    " (SELECT 1 FROM blob_name o WHERE o.blob = n.blob AND (o.session <> ?1 OR o.seq > ?2))"
 #define SAME_VERSION " WHERE key = ?1 AND version = ?2 AND seq = ?3"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
@@ -66,12 +66,20 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_WORKER_BEAT] = "UPDATE worker SET beat_at_ms = ?3 WHERE id = ?1 AND epoch = ?2",
     [ST_TOMBSTONE_PUT] = "INSERT INTO tombstone SELECT id, tenant, agent, created_at_ms, ?2,"
                          " tokens, nanousd FROM session WHERE key = ?1",
-    [ST_EVENTS_DELETE] = "DELETE FROM event WHERE session = ?1",
-    [ST_INBOX_CLEAR] = "DELETE FROM inbox WHERE session = ?1",
-    [ST_BLOB_PIECES_DELETE] = "DELETE FROM blob_piece WHERE blob IN " BLOBS_OF_ONE,
-    [ST_BLOBS_DELETE] = "DELETE FROM blob WHERE key IN " BLOBS_OF_ONE,
-    [ST_BLOB_NAMES_DELETE] = "DELETE FROM blob_name WHERE session = ?1",
     [ST_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
+    [ST_ERASED_PUT] = "INSERT INTO erased (session) VALUES (?1)",
+    [ST_ERASED_NEXT] = "SELECT session FROM erased ORDER BY session LIMIT 1",
+    [ST_ERASED_DELETE] = "DELETE FROM erased WHERE session = ?1",
+    [ST_EVENTS_FIRST] = "SELECT seq, wire, body FROM event WHERE session = ?1 ORDER BY seq",
+    [ST_EVENTS_DELETE] = "DELETE FROM event WHERE session = ?1 AND seq <= ?2",
+    [ST_INBOX_CLEAR] = "DELETE FROM inbox WHERE id IN"
+                       " (SELECT id FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2)",
+    [ST_BLOBS_ERASED_PUT] = "INSERT OR IGNORE INTO erased_blob " BLOBS_OF_THESE,
+    [ST_BLOBS_DELETE] = "DELETE FROM blob WHERE key IN (" BLOBS_OF_THESE ")",
+    [ST_BLOB_NAMES_DELETE] = "DELETE FROM blob_name WHERE session = ?1 AND seq <= ?2",
+    [ST_BLOB_PIECES_DELETE] = "DELETE FROM blob_piece WHERE rowid IN (SELECT p.rowid"
+                              " FROM erased_blob e JOIN blob_piece p ON p.blob = e.blob LIMIT ?1)",
+    [ST_BLOBS_ERASED_CLEAR] = "DELETE FROM erased_blob",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
 };
@@ -191,6 +199,7 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_WORKER_START: return worker_start(w, op, o);
     case STORE_WORKER_BEAT: return worker_beat(w, op, o);
     case STORE_ERASE: return write_erase(w, op, o);
+    case STORE_PURGE: return write_purge(w, op, o);
     case STORE_SWEEP: return write_sweep(w, op, o);
     case STORE_LOAD:
     case STORE_EVENTS:

@@ -14,6 +14,9 @@
 #include "store/backend.h"
 #include "store/sqlite_db.h"
 
+/* What one piece of an erasure deletes, about: it costs what ticks that bring as much cost. */
+enum { SQLITE_PIECE_BYTES_MAX = 512 * 1024 };
+
 enum statement {
     ST_BEGIN,
     ST_COMMIT,
@@ -42,12 +45,18 @@ enum statement {
     ST_WORKER_FORGET,
     ST_WORKER_BEAT,
     ST_TOMBSTONE_PUT,
+    ST_SESSION_DELETE,
+    ST_ERASED_PUT,
+    ST_ERASED_NEXT,
+    ST_ERASED_DELETE,
+    ST_EVENTS_FIRST,
     ST_EVENTS_DELETE,
     ST_INBOX_CLEAR,
-    ST_BLOB_PIECES_DELETE,
+    ST_BLOBS_ERASED_PUT,
     ST_BLOBS_DELETE,
     ST_BLOB_NAMES_DELETE,
-    ST_SESSION_DELETE,
+    ST_BLOB_PIECES_DELETE,
+    ST_BLOBS_ERASED_CLEAR,
     ST_SWEEP,
     STATEMENT_COUNT
 };
@@ -55,8 +64,9 @@ enum statement {
 /* What an operation came to, as long as its transaction may still be lost. */
 struct write_outcome {
     struct err err;
-    int64_t key; /* of a session, an inbox row, a worker */
-    int is_unfinished;
+    int64_t key;         /* of a session, an inbox row, a worker */
+    int is_unfinished;   /* it is to be run again before it is completed */
+    int has_left;        /* of what was erased */
     struct arena *arena; /* of replay */
     struct slice replay;
     int is_replay;
@@ -96,14 +106,13 @@ enum progress write_blobs_check(struct write *w, const struct store_commit *comm
                                 struct write_outcome *o);
 enum progress write_blob(struct write *w, int64_t session, const struct store_event *event,
                          struct write_outcome *o);
-/* Names of a session's blobs, and the blobs that nobody else names. */
-enum progress write_blobs_drop(struct write *w, int64_t session, struct write_outcome *o);
 
-/* Carries out one operation: these four by themselves, write_op() any of them. */
+/* Carries out one operation: these by themselves, write_op() any of them. */
 enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_tick(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_inbox(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_purge(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_sweep(struct write *w, const struct store_op *op, struct write_outcome *o);
 
 #endif

@@ -59,6 +59,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -184,6 +185,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_REVISION_GET:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -234,6 +236,8 @@ static void assert_op(const struct store_op *op)
         ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
         ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);
         break;
+    case STORE_ERASE: ASSERT(op->erase.limit <= STORE_PURGE_MAX); break;
+    case STORE_PURGE: ASSERT(op->purge.limit > 0 && op->purge.limit <= STORE_PURGE_MAX); break;
     case STORE_LOAD:
     case STORE_KEY:
     case STORE_INBOX_ADD:
@@ -242,7 +246,6 @@ static void assert_op(const struct store_op *op)
     case STORE_REVISION_GET:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
-    case STORE_ERASE:
     case STORE_SWEEP: break;
     case STORE_OP_KIND_COUNT: assert_failed("an operation has a kind", __FILE__, __LINE__); break;
     }

@@ -55,6 +55,7 @@ enum store_op_kind {
     STORE_WORKER_START, /* a process begins: its id, and an epoch above all former ones */
     STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
     STORE_ERASE,        /* a session, its journal, inbox and blobs: a tombstone stays */
+    STORE_PURGE,        /* goes on with what erased sessions have left */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_OP_KIND_COUNT
 };
@@ -69,6 +70,7 @@ enum {
     STORE_PAGE_MAX = 1000,
     STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024,
     STORE_METADATA_FILTERS_MAX = 8,
+    STORE_PURGE_MAX = 1000, /* rows of a piece */
 };
 
 /*
@@ -285,7 +287,17 @@ struct store_op {
             int64_t session;  /* key. ERR_NOT_FOUND if there is none */
             uint64_t version; /* that was read: ERR_CONFLICT if it is another now */
             int64_t at_ms;
+            uint32_t limit; /* so many rows of its journal and inbox go at once, at most */
+            int has_left;   /* out: nobody sees the others any more, but they are to be purged */
         } erase; /* its public id is never given again; idempotency rows that name it stay */
+        /*
+         * A journal of a million events goes in pieces, so that nobody waits for all of it. What
+         * is left of it is known to the store, over a restart, too.
+         */
+        struct {
+            uint32_t limit; /* in: at most so many rows in this piece */
+            int has_left;   /* out: ask again */
+        } purge;
         struct {
             int64_t before_ms;
         } sweep;

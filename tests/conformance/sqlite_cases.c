@@ -96,25 +96,6 @@ static void write_file(const char *path, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
-static int file_holds(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "r");
-    struct buf bytes = { .max = 1 << 24 };
-    char piece[4096];
-    size_t n;
-
-    assert_non_null(file);
-    while ((n = fread(piece, 1, sizeof(piece), file)) > 0)
-        buf_put(&bytes, (struct slice){ piece, n });
-    assert_int_equal(fclose(file), 0);
-    int holds = memmem(buf_cstr(&bytes), bytes.len, text, strlen(text)) != NULL;
-
-    buf_release(&bytes);
-    return holds;
-}
-
-/* ---- opening ---- */
-
 static void refused(struct help *h, enum store_open_flags flags, enum err_code code,
                     const char *part)
 {
@@ -314,34 +295,11 @@ static void a_store_of_the_first_schema_goes_on(void **state)
 
     help_close(h);
     by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
+               "DROP TABLE erased; DROP TABLE erased_blob;"
                "DELETE FROM schema WHERE version > 1");
     refused(h, STORE_OPEN_READ_ONLY, ERR_UNAVAILABLE, "start `pawl serve` once to migrate it");
     help_open(h, STORE_OPEN_READ_WRITE);
     assert_int_equal(help_run(h, &erase), ERR_NONE);
-}
-
-/* Neither the file nor its log, which ends with the last process, holds a text that was erased. */
-static void an_erased_text_is_not_in_the_file(void **state)
-{
-    static const char secret[] = "very-secret-text";
-    struct help *h = *state;
-    struct tick t;
-
-    help_open(h, STORE_OPEN_READ_WRITE);
-    (void)help_session(h, "before");
-    help_create(h, &t, "a", secret);
-    t.op.commit.row.metadata = SLICE_LIT("{\"m\":\"very-secret-text\"}");
-    assert_int_equal(help_run(h, &t.op), ERR_NONE);
-    struct store_op erase = { .kind = STORE_ERASE,
-                              .erase = { .session = t.op.commit.row.key, .version = 1 } };
-
-    (void)help_session(h, "after");
-    help_close(h);
-    assert_true(file_holds(h->path, secret));
-    help_open(h, STORE_OPEN_READ_WRITE);
-    assert_int_equal(help_run(h, &erase), ERR_NONE);
-    help_close(h);
-    assert_false(file_holds(h->path, secret));
 }
 
 static void an_older_schema_is_not_read_only(void **state)
@@ -770,7 +728,6 @@ int main(void)
         CASE(migrations_run_once_and_in_order),
         CASE(a_failed_migration_leaves_the_version_before),
         CASE(a_store_of_the_first_schema_goes_on),
-        CASE(an_erased_text_is_not_in_the_file),
         CASE(an_older_schema_is_not_read_only),
         CASE(a_reader_beside_a_server_sees_its_commits),
         CASE(a_closed_store_can_be_read),

@@ -5,7 +5,7 @@ static enum err_code erase(struct help *h, const struct store_session *row, uint
 {
     struct store_op op = {
         .kind = STORE_ERASE,
-        .erase = { .session = row->key, .version = version, .at_ms = 77 },
+        .erase = { .session = row->key, .version = version, .at_ms = 77, .limit = 100 },
     };
 
     return help_run(h, &op);
@@ -97,6 +97,146 @@ static void its_idempotency_keys_go_on(void **state)
     assert_slice(again.op.commit.replay, "ses_a");
 }
 
+/* A session with n events in all. */
+static struct store_session long_session(struct help *h, const char *name, uint32_t n)
+{
+    struct store_session row = help_session(h, name);
+    struct tick t;
+
+    while (row.seq < n) {
+        uint32_t left = n - row.seq;
+
+        help_next(h, &t, &row, left < HELP_EVENTS_MAX ? left : HELP_EVENTS_MAX);
+        assert_int_equal(help_run(h, &t.op), ERR_NONE);
+        row = help_load(h, row.id, 0).row;
+    }
+    return row;
+}
+
+static int purge(struct help *h, uint32_t limit)
+{
+    struct store_op op = { .kind = STORE_PURGE, .purge.limit = limit };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    return op.purge.has_left;
+}
+
+static int erase_in_pieces(struct help *h, const struct store_session *row, uint32_t limit)
+{
+    struct store_op op = {
+        .kind = STORE_ERASE,
+        .erase = { .session = row->key, .version = row->version, .at_ms = 77, .limit = limit },
+    };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    return op.erase.has_left;
+}
+
+static void add_inbox_rows(struct help *h, const struct store_session *row, unsigned n)
+{
+    struct store_op op = {
+        .kind = STORE_INBOX_ADD,
+        .inbox = { .session = row->key,
+                   .row = { .kind = SLICE_LIT("message"), .body = SLICE_LIT("{}") } },
+    };
+
+    while (n-- > 0)
+        assert_int_equal(help_run(h, &op), ERR_NONE);
+}
+
+static void nobody_sees_it(struct help *h, const struct store_session *row)
+{
+    struct store_op load = { .kind = STORE_LOAD, .load.id = row->id };
+    struct store_op inbox = { .kind = STORE_INBOX_LIST, .inbox.session = row->key };
+    struct store_op scan = { .kind = STORE_SCAN, .scan = { .what = STORE_SCAN_INBOX, .limit = 9 } };
+    struct store_op events = { .kind = STORE_EVENTS,
+                               .events = { .session = row->key, .limit = 9 } };
+
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erased_at_ms, 77);
+    assert_int_equal(help_run(h, &events), ERR_NONE);
+    assert_int_equal(events.events.events_n, 0);
+    assert_int_equal(help_run(h, &inbox), ERR_NONE);
+    assert_int_equal(inbox.inbox.rows_n, 0);
+    assert_int_equal(help_run(h, &scan), ERR_NONE);
+    assert_int_equal(scan.scan.rows_n, 0);
+}
+
+static void a_long_journal_goes_in_pieces(void **state)
+{
+    struct help *h = *state;
+    struct store_session other = long_session(h, "other", 30);
+    struct store_session row = long_session(h, "a", 41);
+    unsigned pieces = 0;
+
+    add_inbox_rows(h, &row, 5);
+    assert_true(erase_in_pieces(h, &row, 10));
+    do {
+        nobody_sees_it(h, &row);
+        pieces++;
+    } while (purge(h, 10));
+    assert_int_equal(pieces, 4); /* 36 rows, and the session itself counts as one */
+    assert_false(purge(h, 10));
+    help_check_journal(h, &other);
+}
+
+static void what_fits_a_piece_leaves_nothing(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = long_session(h, "a", 9);
+
+    assert_false(erase_in_pieces(h, &row, 10));
+    nobody_sees_it(h, &row);
+    assert_false(purge(h, 1));
+}
+
+static void many_small_ones_are_bounded_by_a_piece_too(void **state)
+{
+    struct help *h = *state;
+    unsigned pieces = 1;
+
+    for (int i = 0; i < 6; i++) {
+        const char name[] = { (char)('a' + i), 0 };
+        struct store_session row = help_session(h, name);
+
+        assert_true(erase_in_pieces(h, &row, 0));
+    }
+    while (purge(h, 4)) /* two rows each: an event, and the session */
+        pieces++;
+    assert_int_equal(pieces, 4);
+}
+
+/* What only it named cannot be named any more when all of it is purged, however large it was. */
+static void its_blobs_go_with_its_events(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+    struct store_session other = help_session(h, "b");
+    struct slice data = { arena_alloc(h->arena, (size_t)2000 * 1000), (size_t)2000 * 1000 };
+    struct store_blob blob = { .hash = SLICE_LIT("hash"), .bytes = data.len, .call = 1 };
+    struct store_op read = { .kind = STORE_BLOB, .blob = { .call = 1, .length = 10 } };
+    struct tick t;
+
+    help_next(h, &t, &row, 3);
+    t.events[2].blob = blob;
+    t.events[2].blob.data = data;
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    row = t.op.commit.row;
+    read.blob.session = row.key;
+    assert_int_equal(help_run(h, &read), ERR_NONE);
+    assert_true(erase_in_pieces(h, &row, 2));
+    assert_int_equal(help_run(h, &read), ERR_NOT_FOUND);
+    while (purge(h, 2))
+        nobody_sees_it(h, &row);
+    help_next(h, &t, &other, 1);
+    t.events[0].blob = blob;
+    assert_int_equal(help_run(h, &t.op), ERR_NOT_FOUND);
+    t.events[0].blob.data = data;
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    read.blob.session = other.key;
+    assert_int_equal(help_run(h, &read), ERR_NONE);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, help_setup, help_teardown)
 
 int store_erase_cases(void)
@@ -106,6 +246,10 @@ int store_erase_cases(void)
         CASE(only_the_version_that_was_read_is_erased),
         CASE(nothing_is_written_to_an_erased_session),
         CASE(its_idempotency_keys_go_on),
+        CASE(a_long_journal_goes_in_pieces),
+        CASE(what_fits_a_piece_leaves_nothing),
+        CASE(its_blobs_go_with_its_events),
+        CASE(many_small_ones_are_bounded_by_a_piece_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

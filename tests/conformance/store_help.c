@@ -174,6 +174,7 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     case STORE_LOAD:

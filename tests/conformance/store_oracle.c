@@ -18,6 +18,9 @@ static struct {
     struct help *both[2];                        /* [0] is in memory */
     struct store_session sessions[SESSIONS_MAX]; /* as the last commit left them */
     unsigned sessions_n;
+    unsigned names_n;                          /* of sessions, ever */
+    struct store_session erased[SESSIONS_MAX]; /* some of them */
+    unsigned erased_n;
     int64_t inbox[INBOX_MAX];
     unsigned inbox_n;
     struct {
@@ -159,7 +162,8 @@ static void same_results(const struct store_op *a, const struct store_op *b)
         break;
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
-    case STORE_ERASE:
+    case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */
+    case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -184,6 +188,8 @@ static enum err_code both(struct store_op *op)
         same(op->inbox.is_replay == other.inbox.is_replay &&
                  slice_equal(op->inbox.replay, other.inbox.replay),
              "a replay");
+    if (op->kind == STORE_LOAD)
+        same(op->load.erased_at_ms == other.load.erased_at_ms, "a tombstone");
     if (op->err.code == ERR_NONE)
         same_results(op, &other);
     return op->err.code;
@@ -275,7 +281,7 @@ static void do_create(void)
     struct tick tick = { .op.kind = STORE_COMMIT };
     struct store_session *row = &tick.op.commit.row;
 
-    row->id = text("ses_", percent(90) ? oracle.sessions_n : below(SESSIONS_MAX));
+    row->id = text("ses_", percent(90) ? oracle.names_n++ : below(SESSIONS_MAX));
     row->tenant = text("t", below(2));
     row->agent = text("agent", below(2));
     row->revision = text("rev", below(3));
@@ -298,7 +304,7 @@ static void do_copy(void)
     const struct store_session *source = &oracle.sessions[below(oracle.sessions_n)];
     size_t n = 1 + below(3);
 
-    row->id = text("ses_", percent(90) ? oracle.sessions_n : below(SESSIONS_MAX));
+    row->id = text("ses_", percent(90) ? oracle.names_n++ : below(SESSIONS_MAX));
     row->tenant = source->tenant;
     row->agent = source->agent;
     row->revision = source->revision;
@@ -351,6 +357,30 @@ static void do_inbox(void)
             op.inbox.row.id;
 }
 
+/* A journal that is erased in pieces leaves some behind for do_purge(). */
+static void do_erase(void)
+{
+    struct store_op op = { .kind = STORE_ERASE, .erase.at_ms = oracle.now_ms };
+    unsigned at = below(oracle.sessions_n);
+
+    op.erase.session = percent(95) ? oracle.sessions[at].key : 4711;
+    op.erase.version = oracle.sessions[at].version + (uint64_t)percent(8);
+    op.erase.limit = below(6);
+    if (both(&op) != ERR_NONE)
+        return;
+    oracle.erased[oracle.erased_n < SESSIONS_MAX ? oracle.erased_n++ : below(SESSIONS_MAX)] =
+        oracle.sessions[at];
+    if (percent(80)) /* else it is written to, in vain */
+        oracle.sessions[at] = oracle.sessions[--oracle.sessions_n];
+}
+
+static void do_purge(void)
+{
+    struct store_op op = { .kind = STORE_PURGE, .purge.limit = 1 + below(8) };
+
+    (void)both(&op);
+}
+
 static void do_worker(void)
 {
     unsigned at = below(WORKERS_MAX);
@@ -398,19 +428,6 @@ static void do_blob(void)
                                      .length = 1 + below(30) } };
 
     (void)both(&op);
-}
-
-/* Most that are seen again are refused: it is no longer there, or at another version. */
-static void do_erase(void)
-{
-    const struct store_session *row = &oracle.sessions[below(oracle.sessions_n)];
-    struct store_op op = { .kind = STORE_ERASE,
-                           .erase = { .session = row->key,
-                                      .version = row->version - (uint64_t)percent(20),
-                                      .at_ms = oracle.now_ms } };
-
-    if (percent(10))
-        (void)both(&op);
 }
 
 static void do_list(void)
@@ -482,11 +499,22 @@ static void dump(void)
     }
 }
 
+/* They are erased, whatever of them is still to be purged. */
+static void dump_erased(void)
+{
+    for (unsigned i = 0; i < oracle.erased_n; i++)
+        dump_session(&oracle.erased[i]);
+}
+
 static void step(void)
 {
-    static void (*const steps[])(void) = { do_tick,   do_tick,  do_tick, do_tick, do_inbox,
-                                           do_worker, do_other, do_list, do_list, do_blob,
-                                           do_blob,   do_erase, do_copy };
+    static void (*const steps[])(void) = { do_tick,  do_tick, do_tick, do_tick, do_inbox, do_worker,
+                                           do_other, do_list, do_list, do_blob, do_blob,  do_copy };
+
+    if (oracle.sessions_n > 0 && percent(4))
+        do_erase();
+    if (percent(5))
+        do_purge();
 
     oracle.now_ms += below(600000);
     if (oracle.sessions_n == 0 || (oracle.sessions_n < SESSIONS_MAX && percent(15)))
@@ -507,8 +535,10 @@ static void play(const char *url, uint64_t seed)
         help_open(oracle.both[i], STORE_OPEN_READ_WRITE);
     for (int i = 1; i <= STEPS; i++) {
         step();
-        if (i % DUMP_EVERY == 0)
-            dump();
+        if (i % DUMP_EVERY != 0)
+            continue;
+        dump();
+        dump_erased();
     }
     for (int i = 0; i < 2; i++)
         help_free(oracle.both[i]);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Pawl } from './lib/pawl.mjs';
+import { Pawl, run } from './lib/pawl.mjs';
 import { Reader } from './lib/sse.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -26,13 +26,18 @@ const CONFIG = {
     },
 };
 
-async function setUp(t) {
-    const pawl = await Pawl.make(t, CONFIG, {
-        note: '#!/bin/sh\necho kept > /tmp/note 2>/dev/null; echo kept > note; echo done\n',
-        wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
-    });
+const make = (t) => Pawl.make(t, CONFIG, {
+    note: '#!/bin/sh\necho kept > /tmp/note 2>/dev/null; echo kept > note; echo done\n',
+    wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+});
+const setUp = async (t) => (await make(t)).start();
 
-    return pawl.start();
+async function sql(pawl, text) {
+    const { status, stdout, stderr } = await run(
+        'sqlite3', ['-cmd', '.timeout 30000', pawl.path('pawl.db'), text]);
+
+    assert.equal(status, 0, stderr);
+    return stdout.trim();
 }
 
 const erase = (pawl, id, headers) => pawl.api('DELETE', `/v1/sessions/${id}`, undefined, headers);
@@ -139,5 +144,64 @@ test('what does not exist, and keys that name what was erased', async (t) => {
     assert.equal(again.body.id, id);
     assert.equal(again.headers.get('idempotency-replayed'), 'true');
     assert.equal((await pawl.get('/v1/sessions')).data.length, 0);
+    await pawl.verify();
+});
+
+// Written by hand: it is long, and no state has to be folded from it any more.
+async function lengthen(pawl, id, events) {
+    await sql(pawl, `WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n
+        WHERE i < ${events} + 99) INSERT INTO event (session, seq, at_ms, kind, body)
+        SELECT key, i, 0, 'message', '{"text":"${SECRET}${'x'.repeat(600)}"}' FROM session, n
+        WHERE id = '${id}'`);
+}
+
+const left = async (pawl) => Number(await sql(
+    pawl, `SELECT count(*) FROM event WHERE body LIKE '%${SECRET}%'`));
+
+// Kills the server amid an erasure; on a fast disk it takes a longer journal to be in time.
+async function dieErasing(pawl) {
+    for (let events = 20000;; events *= 2) {
+        const { id } = await pawl.play('plain', SECRET);
+
+        await lengthen(pawl, id, events);
+        assert.equal((await erase(pawl, id)).status, 200);
+        await pawl.kill();
+        if (await left(pawl) > 0) return id;
+        await pawl.start();
+    }
+}
+
+test('a long journal goes in pieces, beside others, and over a crash', async (t) => {
+    const pawl = await setUp(t);
+    const id = await dieErasing(pawl);
+
+    await pawl.start();
+    await isGone(pawl, id);
+    const { events } = await pawl.play('plain', 'other');
+
+    assert.equal(events.at(-1).kind, 'turn_ended');
+    await until('the end of the journal', async () => await left(pawl) === 0);
+    assert.equal(await sql(pawl, 'SELECT count(*) FROM erased'), '0');
+    await pawl.stop();
+    for (const name of readdirSync(pawl.folder).filter((file) => file.startsWith('pawl.db')))
+        if (name !== 'pawl.db.scratch')
+            assert.ok(!readFileSync(pawl.path(name)).includes(SECRET), name);
+});
+
+test('a store of schema 2, written by an earlier pawl, goes on', async (t) => {
+    const pawl = await make(t);
+    const dump = readFileSync(new URL('./lib/schema_2.sql', import.meta.url), 'utf8');
+    const { status, stderr } = await run('sqlite3', [pawl.path('pawl.db')], { input: dump });
+
+    assert.equal(status, 0, stderr);
+    await pawl.start();
+    const { data } = await pawl.get('/v1/sessions');
+
+    assert.equal(data.length, 2);
+    assert.equal(data[0].output, 'ok number 2');
+    await isGone(pawl, 'ses_01a21322-db5b-77a6-bda7-c92a33e291fd');
+    assert.equal((await erase(pawl, data[0].id)).status, 200);
+    await isGone(pawl, data[0].id);
+    await pawl.play('plain', 'and a new one');
     await pawl.verify();
 });

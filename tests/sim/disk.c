@@ -100,7 +100,7 @@ static void on_answer_time(void *arg)
 static int is_write(const struct store_op *op)
 {
     return op->kind == STORE_COMMIT || op->kind == STORE_ERASE || op->kind == STORE_REVISION_PUT ||
-           op->kind == STORE_WORKER_START || op->kind == STORE_SWEEP;
+           op->kind == STORE_WORKER_START || op->kind == STORE_PURGE || op->kind == STORE_SWEEP;
 }
 
 static int64_t delay(struct world *world)
@@ -141,7 +141,7 @@ static enum fate draw_fate(struct world *world)
     return FATE_WELL;
 }
 
-/* A page may end before its limit: has_more says whether that was all. */
+/* A page or a piece may end before its limit, and says so. */
 static void shorten(const struct world *world, struct store_op *op)
 {
     uint32_t most = world->weights.page_rows;
@@ -150,6 +150,10 @@ static void shorten(const struct world *world, struct store_op *op)
         op->events.limit = most;
     if (op->kind == STORE_SCAN && op->scan.limit > most)
         op->scan.limit = most;
+    if (op->kind == STORE_ERASE && op->erase.limit > most)
+        op->erase.limit = most;
+    if (op->kind == STORE_PURGE && op->purge.limit > most)
+        op->purge.limit = most;
 }
 
 static void submit(struct store *store, struct store_op *op)

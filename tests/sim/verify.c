@@ -85,8 +85,19 @@ static void verify(struct world *world, const struct book_session *session)
     check_waits(&fold);
 }
 
+/* A process that has lived on in peace has seen to all that was erased. */
+static void check_purged(struct world *world)
+{
+    struct store_op op = { .kind = STORE_PURGE, .purge.limit = 1 };
+
+    disk_do(world, &op);
+    if (op.purge.has_left)
+        fail(world, "something is left of a session that was erased");
+}
+
 void verify_all(struct world *world)
 {
+    check_purged(world);
     for (size_t i = 0; i < world->book->sessions_n; i++)
         verify(world, world->book->sessions[i]);
 }
