@@ -27,6 +27,7 @@ enum {
     STREAM_HELD_MAX = 256 * 1024, /* of deltas */
     HEARTBEAT_MS = 15000,         /* most proxies give a silent connection 30 s or more */
     RETRY_MS = 1000,
+    ROOM_RETRY_MS = 500,
     DELTA_FIXED_MAX = 128, /* of a delta without its text */
     SEQ_TEXT_MAX = 16,
 };
@@ -41,6 +42,7 @@ struct stream {
     uint32_t skipped_attempt;
     int has_told_skip; /* since it was empty */
     int is_gone;
+    int lacks_room; /* the page that was read last was not taken */
     struct waiter *waiter;
     struct http_stream *http;
 };
@@ -64,10 +66,12 @@ static void end(struct ask *ask)
 
 /* ---- events ---- */
 
-static void write_page(struct stream *stream, const struct store_events *page)
+/* False: there is no room for it now, and it is to be read again later. */
+static int write_page(struct stream *stream, const struct store_events *page)
 {
     CLEANUP(buf_release) struct buf json = { .max = STORE_PAGE_BYTES_MAX + STORE_BODY_MAX };
     CLEANUP(buf_release) struct buf text = { .max = (size_t)1024 * 1024 * 1024 };
+    int is_final = 0;
 
     for (size_t i = 0; i < page->events_n; i++) {
         CLEANUP(buf_release) struct buf seq = { .max = SEQ_TEXT_MAX };
@@ -76,10 +80,13 @@ static void write_page(struct stream *stream, const struct store_events *page)
         json_put_event(&json, &page->events[i]);
         buf_putf(&seq, "%u", page->events[i].seq);
         sse_put(&text, &(struct sse_message){ .id = buf_slice(&seq), .data = buf_slice(&json) });
-        stream->sent = page->events[i].seq;
-        stream->is_final |= page->events[i].kind == EV_CANCELLED;
+        is_final |= page->events[i].kind == EV_CANCELLED;
     }
-    http_stream_write(stream->http, buf_slice(&text));
+    if (!http_stream_offer(stream->http, buf_slice(&text)))
+        return 0;
+    stream->sent = page->events[page->events_n - 1].seq;
+    stream->is_final |= is_final;
+    return 1;
 }
 
 static void on_page(struct store_op *op, void *arg);
@@ -138,6 +145,17 @@ static void on_say(void *arg, const struct said *said)
         skip_rest(stream, said);
 }
 
+/* Holding nothing meanwhile: others are slow, and this one may be quick. */
+static void wait_for_room(struct ask *ask)
+{
+    const struct stream *stream = ask->work;
+
+    if (ask->api->phase == API_STOPPING)
+        end(ask);
+    else
+        waiter_park(stream->waiter, ROOM_RETRY_MS);
+}
+
 static void on_page(struct store_op *op, void *arg)
 {
     struct ask *ask = arg;
@@ -151,7 +169,10 @@ static void on_page(struct store_op *op, void *arg)
                  stream->session.text, "error", op->err.msg, NULL);
         end(ask); /* the reader comes back with the id that it had last */
     } else if (op->events.events_n > 0) {
-        write_page(stream, &op->events); /* and once it was taken, on_empty() goes on */
+        stream->lacks_room = !write_page(stream, &op->events);
+        if (stream->lacks_room)
+            wait_for_room(ask);
+        /* Else, once it was taken, on_empty() goes on. */
     } else if (stream->is_final || ask->api->phase == API_STOPPING ||
                waiter_seq(stream->waiter) == WAITER_ERASED) {
         end(ask); /* who comes again is told if it was erased */
@@ -177,7 +198,7 @@ static void on_woken(void *arg)
     struct ask *ask = arg;
     struct stream *stream = ask->work;
 
-    if (waiter_seq(stream->waiter) > stream->sent) {
+    if (waiter_seq(stream->waiter) > stream->sent || stream->lacks_room) {
         read_page(ask);
     } else if (ask->api->phase == API_STOPPING) {
         end(ask);

@@ -21,6 +21,7 @@ enum {
     OWN_DESCRIPTORS = 256,   /* of the store, the loop, the log */
     RUN_DESCRIPTORS = 4,     /* of a tool that runs */
     IDLE_TIMEOUT_MS = 75000, /* longer than the longest wait for events */
+    RESPONSE_PATIENCE_MS = 10000,
     LOCK_WAIT_SECONDS = 10,
     /* Users that nobody has: systemd.io/UIDS-GIDS leaves 1879048192 and above unused. */
     UID_BASE = 0x70000000,
@@ -230,6 +231,8 @@ static enum err_code make_http(struct server *server, struct err *err)
         .body_bytes_max = server->config.limits.request_bytes,
         .connections_max = server->connections_max,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
+        .response_bytes_max = server->config.limits.response_bytes,
+        .response_patience_ms = RESPONSE_PATIENCE_MS,
         .on_request = api_on_request,
         .arg = server->api,
     };

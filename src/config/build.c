@@ -186,6 +186,7 @@ void build_server(struct build *build)
         .tool_runs = (uint32_t)fields_number(limits, "tool_runs"),
         .model_calls = (uint32_t)fields_number(limits, "model_calls"),
         .streams = (uint32_t)fields_number(limits, "streams"),
+        .response_bytes = (size_t)fields_number(limits, "response_buffers"),
         .crashes = (uint32_t)fields_number(limits, "crashes"),
     };
     if (build->config->limits.tool_runs == 0)

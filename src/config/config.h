@@ -94,6 +94,7 @@ struct config_limits {
     uint32_t tool_runs;       /* commands that run at the same time on this machine */
     uint32_t model_calls;     /* calls in flight */
     uint32_t streams;         /* of events, open */
+    size_t response_bytes;    /* of answers that are not taken yet, together */
     uint32_t crashes;         /* in a row, alone: then a session is poison */
 };
 

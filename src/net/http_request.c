@@ -23,6 +23,7 @@ void http_request_free(struct http_request *request)
 {
     if (request->response)
         MHD_destroy_response(request->response);
+    http_room_set(http_server_room(request->conn->server), &request->answer, 0);
     http_target_release(&request->target);
     buf_release(&request->body);
     free(request);
@@ -177,12 +178,45 @@ static void set_response(struct http_request *request, int status, struct MHD_Re
         http_server_answered(request->conn->server, request);
 }
 
+static void refuse_full(struct http_request *request)
+{
+    http_reply_problem(request, 503, "response_buffers_full",
+                       "The answers that clients have not taken yet fill all that "
+                       "limits.response_buffers allows; try again, or ask for less.");
+}
+
+int http_request_refuse_full(struct http_request *request)
+{
+    if (strcmp(request->method, "GET") == 0 ||
+        http_room_has(http_server_room(request->conn->server), 1))
+        return 0;
+    refuse_full(request);
+    return 1;
+}
+
+/* What a change has to say is always said: it is done. */
+static int has_room(const struct http_request *request, size_t bytes)
+{
+    return strcmp(request->method, "GET") != 0 || bytes <= HTTP_SMALL_ANSWER_MAX ||
+           http_room_has(http_server_room(request->conn->server), bytes);
+}
+
 void http_reply(struct http_request *request, int status, const char *content_type,
                 struct slice body, const char *const *extra)
 {
-    struct MHD_Response *response = response_of(content_type ? body : (struct slice){ NULL, 0 });
+    struct http_server *server = request->conn->server;
 
-    put_headers(response, content_type, extra, http_server_is_draining(request->conn->server));
+    if (!content_type)
+        body = (struct slice){ NULL, 0 };
+    if (!has_room(request, body.len)) {
+        refuse_full(request);
+        return;
+    }
+    struct MHD_Response *response = response_of(body);
+
+    put_headers(response, content_type, extra, http_server_is_draining(server));
+    request->answer.fd = request->conn->fd;
+    http_room_set(http_server_room(server), &request->answer, body.len);
     set_response(request, status, response);
 }
 

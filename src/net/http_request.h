@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "net/http_check.h"
+#include "net/http_room.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
 
@@ -38,6 +39,7 @@ struct http_conn {
 struct http_streams {
     struct loop *loop;
     struct slow_close *closer;
+    struct http_room *room;
     int64_t idle_timeout_ms;
     struct list all;
     unsigned n;
@@ -60,6 +62,7 @@ struct http_request {
     struct buf body;
     char peer[INET6_ADDRSTRLEN];
     struct MHD_Response *response; /* from http_reply() until libmicrohttpd has it */
+    struct http_tenant answer;     /* its body, until the client has it */
     unsigned status;
     int is_handed_over; /* a stream has its socket: libmicrohttpd is to let go of it */
 };
@@ -71,6 +74,9 @@ void http_request_free(struct http_request *request);
 /* Takes what the headers say. Refuses by answering: see the phase afterwards. */
 void http_request_begin(struct http_request *request, const char *method, const char *version,
                         const struct http_self *self);
+
+/* True: the room of answers is full, and the request, a change, was refused before it is made. */
+int http_request_refuse_full(struct http_request *request);
 
 /* Gathers what http_check() looks at. */
 void http_request_read_head(const struct http_request *request, struct http_head *ret_head);
@@ -85,6 +91,7 @@ void http_request_refuse_raw(struct http_request *request, const struct http_ref
 void http_server_answered(struct http_server *server, struct http_request *request);
 int http_server_is_draining(const struct http_server *server);
 struct http_streams *http_server_streams(struct http_server *server);
+struct http_room *http_server_room(struct http_server *server);
 
 /*
  * http_server.c: a descriptor of the request's socket, which is the caller's from then on; the

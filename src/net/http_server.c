@@ -44,6 +44,7 @@ struct http_server {
     struct loop_post post;
     struct slow_close *closer;
     struct http_streams streams;
+    struct http_room room;
     struct list conns;
     struct http_request *answered; /* suspended, with their answer */
     unsigned open_n;               /* requests whose headers were taken */
@@ -118,7 +119,8 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
         return take_body(server, request, bytes);
     } else if (request->phase == HTTP_PHASE_BODY && !server->is_closing) {
         request->phase = HTTP_PHASE_OPEN;
-        server->on_request(request, server->arg);
+        if (!http_request_refuse_full(request))
+            server->on_request(request, server->arg);
     }
     if (request->is_handed_over)
         return MHD_NO;
@@ -302,6 +304,11 @@ struct http_streams *http_server_streams(struct http_server *server)
     return &server->streams;
 }
 
+struct http_room *http_server_room(struct http_server *server)
+{
+    return &server->room;
+}
+
 int http_server_hand_over(struct http_request *request)
 {
     int fd = fcntl(request->conn->fd, F_DUPFD_CLOEXEC, 0);
@@ -434,7 +441,7 @@ enum err_code http_server_new(struct http_server **ret_server, struct loop *loop
     int fd = -1;
 
     ASSERT(config->on_request && config->body_bytes_max > 0 && config->connections_max > 0 &&
-           config->idle_timeout_ms > 0);
+           config->idle_timeout_ms > 0 && config->response_bytes_max > 0);
     if (open_listener(&fd, &port, config, err))
         return err->code;
     struct http_server *server = xcalloc(1, sizeof(*server));
@@ -453,8 +460,12 @@ enum err_code http_server_new(struct http_server **ret_server, struct loop *loop
                        config->host, (unsigned)port);
     }
     server->closer = slow_close_new(loop);
+    server->room = (struct http_room){ .loop = loop,
+                                       .bytes_max = config->response_bytes_max,
+                                       .patience_ms = config->response_patience_ms };
     server->streams = (struct http_streams){ .loop = loop,
                                              .closer = server->closer,
+                                             .room = &server->room,
                                              .idle_timeout_ms = config->idle_timeout_ms,
                                              .on_end = on_stream_end,
                                              .arg = server };

@@ -16,6 +16,11 @@
  * limits, is refused by libmicrohttpd in words of its own. Connections beyond connections_max wait
  * in the kernel until one closes.
  *
+ * What clients have not taken of their answers is bounded by response_bytes_max in all. Beyond it,
+ * the answer to a GET is 503 response_buffers_full instead (but for those of up to 4 KiB), a
+ * change is refused the same way before it is made, and a stream gets no more
+ * (http_stream_offer()).
+ *
  * Nothing is logged in this room: requests hold keys.
  *
  * Threads: every call belongs to the loop's thread.
@@ -29,6 +34,8 @@
 struct http_server;
 struct http_request;
 
+enum { HTTP_SMALL_ANSWER_MAX = 4096 }; /* connections_max bounds these */
+
 typedef void http_request_fn(struct http_request *request, void *arg);
 
 struct http_server_config {
@@ -36,7 +43,10 @@ struct http_server_config {
     uint16_t port;    /* 0: any free one; see http_server_port() */
     size_t body_bytes_max;
     unsigned connections_max;
-    int64_t idle_timeout_ms;     /* a connection without progress is closed */
+    int64_t idle_timeout_ms;   /* a connection without progress is closed */
+    size_t response_bytes_max; /* all answers that are not taken yet, together */
+    int64_t
+        response_patience_ms; /* when they are so many, who has not taken his so long is cut off */
     http_request_fn *on_request; /* may reply at once; must not free the server */
     void *arg;
 };

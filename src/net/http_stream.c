@@ -31,10 +31,10 @@ enum {
 struct http_stream {
     struct http_streams *streams;
     struct link link;
-    int fd;
     struct loop_fd *watch;
     struct loop_post flush;
-    struct loop_timer stuck; /* armed while the reader leaves something untaken */
+    struct loop_timer stuck;   /* armed while the reader leaves something untaken */
+    struct http_tenant tenant; /* what is held, in the room of all answers */
     struct buf held;
     size_t given; /* of what is held */
     size_t held_max;
@@ -59,6 +59,7 @@ static void stream_free(struct http_stream *stream)
     loop_timer_stop(streams->loop, &stream->stuck);
     list_remove(&streams->all, &stream->link);
     streams->n--;
+    http_room_set(streams->room, &stream->tenant, 0);
     buf_release(&stream->held);
     free(stream);
 }
@@ -79,7 +80,7 @@ static void close_socket(const struct http_streams *streams, int fd)
 static void finish(struct http_stream *stream)
 {
     struct http_streams *streams = stream->streams;
-    int fd = stream->fd;
+    int fd = stream->tenant.fd;
     http_stream_fn *on_gone = stream->on_gone;
     void *arg = stream->arg;
 
@@ -94,7 +95,7 @@ void http_streams_drop(struct http_streams *streams)
 {
     for (struct link *at = list_first(&streams->all), *next; at; at = next) {
         struct http_stream *stream = CONTAINER_OF(at, struct http_stream, link);
-        int fd = stream->fd;
+        int fd = stream->tenant.fd;
 
         next = at->next;
         stream_free(stream);
@@ -121,11 +122,17 @@ static void drop_given(struct http_stream *stream)
     stream->given = 0;
 }
 
+static void count_held(struct http_stream *stream)
+{
+    http_room_set(stream->streams->room, &stream->tenant, stream->held.len);
+}
+
 static void wait_for_reader(struct http_stream *stream, int has_taken)
 {
     const struct http_streams *streams = stream->streams;
 
     drop_given(stream);
+    count_held(stream);
     loop_fd_change(stream->watch, LOOP_READ | LOOP_WRITE);
     if (has_taken || stream->stuck.heap_at == 0)
         loop_timer_start(streams->loop, &stream->stuck, streams->idle_timeout_ms, on_stuck, stream);
@@ -136,6 +143,7 @@ static void run_dry(struct http_stream *stream)
     buf_release(&stream->held); /* thousands wait: an empty one holds no memory */
     stream->held.max = HELD_BYTES_LIMIT;
     stream->given = 0;
+    count_held(stream);
     loop_timer_stop(stream->streams->loop, &stream->stuck);
     loop_fd_change(stream->watch, LOOP_READ);
     if (stream->is_ended || stream->is_head_only)
@@ -174,7 +182,7 @@ static void flush(void *arg)
 
     close_chunk(stream);
     while (stream->given < stream->held.len) {
-        ssize_t n = send(stream->fd, stream->held.data + stream->given,
+        ssize_t n = send(stream->tenant.fd, stream->held.data + stream->given,
                          stream->held.len - stream->given, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (n >= 0) {
@@ -194,7 +202,7 @@ static void flush(void *arg)
 static int has_left(const struct http_stream *stream)
 {
     char bytes[READ_BYTES];
-    ssize_t n = recv(stream->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    ssize_t n = recv(stream->tenant.fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 
     return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
@@ -230,12 +238,16 @@ void http_stream_write(struct http_stream *stream, struct slice bytes)
         return;
     open_chunk(stream);
     buf_put(&stream->held, bytes);
+    count_held(stream);
     post_flush(stream);
 }
 
 int http_stream_offer(struct http_stream *stream, struct slice bytes)
 {
-    if (stream->held.len - stream->given + bytes.len > stream->held_max)
+    size_t held = stream->held.len - stream->given;
+
+    if ((held > 0 && held + bytes.len > stream->held_max) ||
+        !http_room_has(stream->streams->room, bytes.len))
         return 0;
     http_stream_write(stream, bytes);
     return 1;
@@ -285,7 +297,7 @@ struct http_stream *http_reply_stream(struct http_request *request,
     struct http_stream *stream = xcalloc(1, sizeof(*stream));
 
     *stream = (struct http_stream){ .streams = streams,
-                                    .fd = fd,
+                                    .tenant.fd = fd,
                                     .held.max = HELD_BYTES_LIMIT,
                                     .held_max = config->held_bytes_max,
                                     .is_chunked = !request->is_http_1_0,
@@ -297,6 +309,7 @@ struct http_stream *http_reply_stream(struct http_request *request,
     list_add(&streams->all, &stream->link);
     streams->n++;
     put_head(stream, config->content_type);
+    count_held(stream);
     stream->watch = loop_fd_start(streams->loop, fd, LOOP_READ, on_events, stream);
     post_flush(stream);
     return stream;

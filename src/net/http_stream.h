@@ -5,16 +5,17 @@
  * else is answered on it, and it is closed at the stream's end. Thousands may wait: one that has
  * nothing to send holds its few structs and no buffer.
  *
- * What is written is held until the reader takes it. http_stream_write() takes anything, so who
- * writes much waits for on_empty; http_stream_offer() is for what may be left out, and does not
- * take what would make the stream hold more than held_bytes_max.
+ * What is written is held until the reader takes it. http_stream_offer() does not take what would
+ * make a stream hold more than held_bytes_max, nor what does not fit into the memory that all
+ * answers share (http_server.h); one that holds nothing takes a piece of any size that fits there.
+ * http_stream_write() is for the little that must be said in any case.
  *
  * A stream ends in one of two ways, after each of which it may not be used any more:
  *   - its owner calls http_stream_end(): what is held is still sent, then the answer ends;
- *   - on_gone is called, once: the reader went away or closed its side, or took nothing of what
- *     is held for the server's idle time. Never from inside a call of the owner's.
- * A reader whose machine or network went away without a word is found by what is written to it:
- * owners send heartbeats. http_server_free() drops streams without a word.
+ *   - on_gone is called, once: the reader went away or closed its side, took nothing of what is
+ *     held for the server's idle time, or was cut off to make room for others. Never from inside a
+ * call of the owner's. A reader whose machine or network went away without a word is found by what
+ * is written to it: owners send heartbeats. http_server_free() drops streams without a word.
  *
  * Threads: every call belongs to the loop's thread.
  */
@@ -29,7 +30,7 @@ typedef void http_stream_fn(void *arg);
 
 struct http_stream_config {
     const char *content_type;
-    size_t held_bytes_max;    /* what http_stream_offer() may add up to */
+    size_t held_bytes_max;
     http_stream_fn *on_empty; /* all that was written was taken; may write, may end the stream */
     http_stream_fn *on_gone;
     void *arg;
@@ -45,7 +46,7 @@ struct http_stream *http_reply_stream(struct http_request *request,
 /* Copies what it is given. */
 void http_stream_write(struct http_stream *stream, struct slice bytes);
 
-/* The same, or false: the reader has too much to take already, and nothing was written. */
+/* The same, or false: there is too much to take already, and nothing was written. */
 int http_stream_offer(struct http_stream *stream, struct slice bytes) MUST_CHECK;
 
 /* All that was written was taken. */

@@ -27,6 +27,7 @@ void problem_put(struct buf *buf, int status, const char *code, struct slice det
 void http_reply_problem(struct http_request *request, int status, const char *code, const char *fmt,
                         ...)
 {
+    static const char *const retry_soon[] = { "Retry-After", "1", NULL };
     CLEANUP(buf_release) struct buf body = { .max = PROBLEM_BYTES_MAX };
     char detail[PROBLEM_DETAIL_MAX + 1];
     va_list ap;
@@ -35,5 +36,5 @@ void http_reply_problem(struct http_request *request, int status, const char *co
     (void)vsnprintf(detail, sizeof(detail), fmt, ap);
     va_end(ap);
     problem_put(&body, status, code, slice_of(detail));
-    http_reply(request, status, PROBLEM_TYPE, buf_slice(&body), NULL);
+    http_reply(request, status, PROBLEM_TYPE, buf_slice(&body), status == 503 ? retry_soon : NULL);
 }

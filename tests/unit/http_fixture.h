@@ -92,20 +92,22 @@ static inline struct http_server_config config_of(struct fixture *f)
         .body_bytes_max = BODY_MAX,
         .connections_max = 1000,
         .idle_timeout_ms = 600000,
+        .response_bytes_max = 64 << 20,
+        .response_patience_ms = 60000,
         .on_request = on_request,
         .arg = f,
     };
 }
 
-static inline int setup_with(void **state, int64_t idle_timeout_ms)
+static inline int setup_with(void **state, const struct http_server_config *config)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
-    struct http_server_config config = config_of(f);
+    struct http_server_config mine = *config;
     struct err err = { 0 };
 
-    config.idle_timeout_ms = idle_timeout_ms;
+    mine.arg = f;
     assert_int_equal(loop_new(&f->loop, &err), ERR_NONE);
-    assert_int_equal(http_server_new(&f->server, f->loop, &config, &err), ERR_NONE);
+    assert_int_equal(http_server_new(&f->server, f->loop, &mine, &err), ERR_NONE);
     f->port = http_server_port(f->server);
     *state = f;
     return 0;
@@ -113,12 +115,9 @@ static inline int setup_with(void **state, int64_t idle_timeout_ms)
 
 static inline int setup(void **state)
 {
-    return setup_with(state, 600000);
-}
+    const struct http_server_config config = config_of(NULL);
 
-static inline int setup_impatient(void **state)
-{
-    return setup_with(state, 50);
+    return setup_with(state, &config);
 }
 
 static inline int teardown(void **state)

@@ -8,7 +8,7 @@
 
 #include "unit/raw_socket.h"
 
-enum { STREAMS_MAX = 3 };
+enum { STREAMS_MAX = 3, LARGE = 6 * 1024 * 1024 };
 
 #define SESSION "ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002"
 
@@ -52,16 +52,15 @@ static void on_committed(struct store_op *op, void *arg)
 }
 
 /* Appends events of this kind, and tells the api of them as the engine does. */
-static void commit(struct fixture *f, enum event_kind kind, uint32_t n)
+static void commit_body(struct fixture *f, enum event_kind kind, uint32_t n, struct slice body)
 {
     struct store_event events[300];
 
     assert_true(n <= ARRAY_LEN(events));
     for (uint32_t i = 0; i < n; i++)
-        events[i] = (struct store_event){ .seq = f->row.seq + 1 + i,
-                                          .kind = kind,
-                                          .at_ms = 5,
-                                          .body = SLICE_LIT("{\"v\":1,\"content\":\"a\\nb\"}") };
+        events[i] = (struct store_event){
+            .seq = f->row.seq + 1 + i, .kind = kind, .at_ms = 5, .body = body
+        };
     f->row.seq += n;
     f->is_done = 0;
     f->op = (struct store_op){ .kind = STORE_COMMIT,
@@ -72,6 +71,11 @@ static void commit(struct fixture *f, enum event_kind kind, uint32_t n)
     while (!f->is_done)
         loop_run(f->loop);
     api_on_commit(f->api, f->row.id, f->row.seq);
+}
+
+static void commit(struct fixture *f, enum event_kind kind, uint32_t n)
+{
+    commit_body(f, kind, n, SLICE_LIT("{\"v\":1,\"content\":\"a\\nb\"}"));
 }
 
 static void make_session(struct fixture *f)
@@ -98,7 +102,7 @@ static void make_session(struct fixture *f)
 
 /* ---- the server ---- */
 
-static int setup(void **state)
+static int setup_with(void **state, size_t response_bytes_max, int64_t response_patience_ms)
 {
     struct fixture *f = xcalloc(1, sizeof(*f));
     struct err err = { 0 };
@@ -114,6 +118,8 @@ static int setup(void **state)
                                                .body_bytes_max = 4096,
                                                .connections_max = 100,
                                                .idle_timeout_ms = 60000,
+                                               .response_bytes_max = response_bytes_max,
+                                               .response_patience_ms = response_patience_ms,
                                                .on_request = api_on_request,
                                                .arg = f->api };
 
@@ -121,6 +127,17 @@ static int setup(void **state)
     make_session(f);
     *state = f;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_with(state, (size_t)64 << 20, 60000);
+}
+
+/* Room for one page with a large event. */
+static int setup_cramped(void **state)
+{
+    return setup_with(state, LARGE + LARGE / 2, 50);
 }
 
 static int teardown(void **state)
@@ -270,6 +287,36 @@ static void only_who_asks_for_a_stream_gets_one(void **state)
     watch(f, &raw, "", "Accept: application/json;q=0.5, Text/Event-Stream;q=0.9\r\n");
     raw_read_until(&raw, "id: 1\n");
     raw_close(&raw);
+}
+
+/* It holds nothing and waits; a stuck reader is cut off for it, and then it gets everything. */
+static void a_page_that_has_no_room_comes_later(void **state)
+{
+    struct fixture *f = *state;
+    struct buf body = { .max = LARGE + 100 };
+    struct raw stuck, good;
+    char *text = xcalloc(1, LARGE);
+    int little = 4096; /* of the page's bytes its socket takes; the server's takes 4 MiB at most */
+
+    memset(text, 'x', LARGE);
+    buf_puts(&body, "{\"v\":1,\"content\":\"");
+    buf_put(&body, (struct slice){ text, LARGE });
+    buf_puts(&body, "\"}");
+    watch(f, &stuck, "", STREAM);
+    (void)setsockopt(stuck.fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+    raw_read_until(&stuck, "id: 1\n");
+    raw_run_turns(f->loop, 20);
+    loop_fd_change(stuck.watch, 0);
+    commit_body(f, EV_MESSAGE, 1, buf_slice(&body));
+    raw_run_turns(f->loop, 50);
+    watch(f, &good, "", STREAM);
+    raw_read_until(&good, "id: 2\n");
+    raw_read_until(&good, "x\"}\n\n");
+    expect_ids(&good, 1, 2);
+    free(text);
+    buf_release(&body);
+    raw_close(&stuck);
+    raw_close(&good);
 }
 
 /* ---- deltas ---- */
@@ -468,6 +515,8 @@ int main(void)
         TEST(a_reader_goes_on_where_it_was),
         TEST(a_start_that_is_none_is_refused),
         TEST(only_who_asks_for_a_stream_gets_one),
+        cmocka_unit_test_setup_teardown(a_page_that_has_no_room_comes_later, setup_cramped,
+                                        teardown),
         TEST(deltas_reach_who_watches_this_session),
         TEST(a_burst_of_deltas_is_cut_short_and_said),
         TEST(a_reader_that_is_slow_misses_deltas_and_no_event),

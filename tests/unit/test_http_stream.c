@@ -4,7 +4,27 @@
 
 #include "unit/http_fixture.h"
 
-enum { HELD = 64 * 1024, BIG = 4 * HELD };
+enum { HELD = 64 * 1024, BIG = 4 * HELD, STUCK = 32 * 1024 * 1024 };
+
+static const size_t two_big = (size_t)2 * BIG;
+
+static int setup_impatient(void **state)
+{
+    struct http_server_config config = config_of(NULL);
+
+    config.idle_timeout_ms = 50;
+    return setup_with(state, &config);
+}
+
+/* Room for one answer that fills any socket, and a bit more. */
+static int setup_cramped(void **state)
+{
+    struct http_server_config config = config_of(NULL);
+
+    config.response_bytes_max = STUCK + BIG;
+    config.response_patience_ms = 50;
+    return setup_with(state, &config);
+}
 
 /* A fixture whose held requests are answered with streams. */
 struct watched {
@@ -280,6 +300,112 @@ static void one_piece_may_be_larger_than_what_is_held(void **state)
     raw_close(&raw);
 }
 
+/* ---- the room that all answers share ---- */
+
+static void a_stuck_stream_makes_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct watched w = { 0 };
+    struct watched other = { 0 };
+    struct raw raw;
+    struct raw good;
+    char *big = xcalloc(1, STUCK);
+
+    open_stream(f, &good, &other, GET_STREAM);
+    open_stream(f, &raw, &w, GET_STREAM);
+    raw_read_until(&good, "\r\n\r\n");
+    raw_run_turns(f->loop, 10);
+    loop_fd_change(raw.watch, 0);
+    assert_true(http_stream_offer(w.stream, (struct slice){ big, STUCK }));
+    assert_false(http_stream_offer(other.stream, (struct slice){ big, two_big }));
+    assert_true(http_stream_offer(other.stream, SLICE_LIT("a little")));
+    raw_read_until(&good, "a little");
+    while (!http_stream_offer(other.stream, (struct slice){ big, two_big }))
+        raw_run_turns(f->loop, 10);
+    assert_int_equal(w.gone, 1);
+    assert_int_equal(other.gone, 0);
+    free(big);
+    raw_close(&good);
+    raw_close(&raw);
+}
+
+/* The answer to the next request that is held. */
+static void answer_with(struct fixture *f, const char *body, size_t len)
+{
+    hold(f, 1);
+    http_reply(f->held[--f->held_n], 200, "text/plain", (struct slice){ body, len }, NULL);
+}
+
+static int ask_and_answer(struct fixture *f, const char *method, const char *body, size_t len)
+{
+    struct raw raw;
+
+    raw_open(&raw, f->loop, f->port);
+    raw_says(&raw, method);
+    raw_says(&raw, " /a HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    answer_with(f, body, len);
+    raw_read_to_end(&raw);
+    int status = raw_status(&raw, 1);
+
+    if (status == 503) {
+        assert_true(raw_heard(&raw, "\"code\":\"response_buffers_full\""));
+        assert_true(raw_heard(&raw, "Retry-After: 1\r\n"));
+    }
+    raw_close(&raw);
+    return status;
+}
+
+static void an_answer_that_nobody_takes_makes_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw;
+    char *big = xcalloc(1, STUCK);
+
+    raw_open(&raw, f->loop, f->port);
+    raw_says(&raw, "GET /stuck HTTP/1.1\r\n" HOST "\r\n");
+    answer_with(f, big, STUCK);
+    loop_fd_change(raw.watch, 0);
+    assert_int_equal(ask_and_answer(f, "GET", big, two_big), 503);
+    assert_int_equal(ask_and_answer(f, "GET", big, HTTP_SMALL_ANSWER_MAX), 200);
+    assert_int_equal(ask_and_answer(f, "POST", big, two_big), 200); /* what was done is said */
+    while (ask_and_answer(f, "GET", big, two_big) != 200)
+        raw_run_turns(f->loop, 10);
+    loop_fd_change(raw.watch, LOOP_READ);
+    raw_read_to_end(&raw);
+    assert_true(raw.in.len < STUCK); /* it was cut off */
+    free(big);
+    raw_close(&raw);
+}
+
+/* Changes' own answers fill it: then no more of them is begun. */
+static void a_change_is_refused_before_it_is_made(void **state)
+{
+    struct fixture *f = *state;
+    struct raw raw[2];
+    char *big = xcalloc(1, STUCK);
+
+    for (size_t i = 0; i < 2; i++) {
+        raw_open(&raw[i], f->loop, f->port);
+        raw_says(&raw[i], "POST /stuck HTTP/1.1\r\n" HOST "\r\n");
+        answer_with(f, big, STUCK);
+        loop_fd_change(raw[i].watch, 0);
+    }
+    size_t seen = f->seen;
+
+    struct raw late;
+
+    converse(f, &late, "POST /late HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    assert_int_equal(raw_status(&late, 1), 503);
+    assert_true(raw_heard(&late, "\"code\":\"response_buffers_full\""));
+    raw_close(&late);
+    assert_int_equal(f->seen, seen); /* nobody was asked to do it */
+    free(big);
+    for (size_t i = 0; i < 2; i++)
+        raw_close(&raw[i]);
+}
+
+/* ---- the server's end ---- */
+
 static void set_idle(void *arg)
 {
     struct fixture *f = arg;
@@ -375,6 +501,12 @@ int main(void)
         TEST(a_reader_that_does_not_read_gets_no_more),
         TEST(more_than_is_held_is_not_taken),
         cmocka_unit_test_setup_teardown(a_reader_that_is_stuck_is_dropped, setup_impatient,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_stuck_stream_makes_room_for_others, setup_cramped,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_answer_that_nobody_takes_makes_room_for_others,
+                                        setup_cramped, teardown),
+        cmocka_unit_test_setup_teardown(a_change_is_refused_before_it_is_made, setup_cramped,
                                         teardown),
         TEST(one_piece_may_be_larger_than_what_is_held),
         TEST(a_drain_waits_for_streams_to_end),

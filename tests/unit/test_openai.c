@@ -107,6 +107,8 @@ static int setup(void **state)
         .body_bytes_max = 1 << 20,
         .connections_max = 10,
         .idle_timeout_ms = 60000,
+        .response_bytes_max = 64 << 20,
+        .response_patience_ms = 60000,
         .on_request = on_request,
         .arg = &f->provider,
     };

@@ -178,6 +178,8 @@ static int setup(void **state)
                                                .body_bytes_max = BODY_MAX,
                                                .connections_max = 100,
                                                .idle_timeout_ms = 60000,
+                                               .response_bytes_max = 64 << 20,
+                                               .response_patience_ms = 60000,
                                                .on_request = api_on_request,
                                                .arg = f->api };
 
