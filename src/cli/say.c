@@ -3,6 +3,7 @@
  * says to a session.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/fields.h"
@@ -135,14 +136,12 @@ static void on_event(void *arg, const struct json *event)
 static int print_verdict(struct client *client, const struct args *args, const struct json *session)
 {
     struct journal journal = { .session = args->words[0] };
-    struct verdict_line line = { .text.max = (size_t)64 * 1024 };
+    struct verdict_line line = { .call = strtoll(args->words[1], NULL, 10), /* checked: digits */
+                                 .text.max = (size_t)64 * 1024 };
     struct term term = term_of(stdout, args);
-    uint32_t call = 0;
     int status = EXIT_GOOD;
     int has_more = 1;
 
-    if (sscanf(args->words[1], "%u", &call) == 1)
-        line.call = call;
     while (status == EXIT_GOOD && has_more) {
         size_t n = 0;
 

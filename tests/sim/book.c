@@ -26,6 +26,7 @@ static void session_free(struct book_session *session)
     free(session->calls);
     free(session->kinds);
     free(session->patches);
+    free(session->past);
     free(session);
 }
 
@@ -321,6 +322,7 @@ static void written_event(struct book *book, struct book_session *session,
           event->kind == EV_TURN_ENDED ? json_str(json_get(body, "cause")).ptr : "");
     apply(&e);
     run_clock(session);
+    book_keep_past(session);
 }
 
 /* Whatever is handed out is in the hands of the process that owns the session. */
@@ -336,10 +338,16 @@ void book_written(struct book *book, const struct store_commit *commit)
 {
     struct book_session *session = book_find(book, commit->row.id);
 
-    if (!session)
+    int is_new = !session;
+
+    if (is_new)
         session = session_add(book, &commit->row);
     if (session->is_erased)
         fail(book->world, "ses%u was erased, and is written to", session->index);
+    if (is_new && commit->copy_of != 0)
+        book_copied(book, session, commit);
+    else if (commit->copy_of != 0)
+        fail(book->world, "ses%u is there, and becomes a copy", session->index);
     session->key = commit->row.key;
     session->tick_counts = 0;
     session->tick_interrupted = 0;
@@ -348,6 +356,8 @@ void book_written(struct book *book, const struct store_commit *commit)
         trace(book->world, "disk   ses%u changes hands", session->index);
     for (size_t i = 0; i < commit->events_n; i++)
         written_event(book, session, &commit->events[i]);
+    if (commit->copy_of != 0 && session->forked_seq != commit->copy_n + 1)
+        fail(book->world, "ses%u is a copy, and does not say so", session->index);
     if (session->tick_interrupted && !session->tick_counts)
         fail(book->world, "ses%u: a crash interrupted it, and was not counted", session->index);
     if (commit->row.metadata.ptr)

@@ -75,7 +75,9 @@ struct book_call {
 struct book_result {
     char id[TOKEN_MAX];
     int is_there;
-    int has_text; /* known word for word */
+    uint32_t seq; /* since this event */
+    int has_text; /* known word for word, */
+    int is_begin; /* or the words that it begins with */
     char text[TEXT_MAX];
 };
 
@@ -140,9 +142,14 @@ struct book_session {
     int is_patch_open;           /* a budget came that is not a retry's: its patch must follow */
     char (*patches)[TOKEN_MAX];
     size_t patches_n;
-    unsigned answers_n;   /* with tool calls: for the script */
-    unsigned char *kinds; /* of event i + 1: enum event_kind */
-    int tick_counts;      /* `counts` seen in this tick */
+    unsigned answers_n;        /* with tool calls: for the script */
+    unsigned char *kinds;      /* of event i + 1: enum event_kind */
+    struct book_session *past; /* as it was after event i + 1; its pointers are not its own */
+    size_t refused_n;          /* calls whose error must follow in the same tick */
+    unsigned forked_from;      /* index of the session whose copy it is */
+    uint32_t forked_seq;       /* and the event that says so; 0: it is none */
+    char forked_by[TOKEN_MAX];
+    int tick_counts; /* `counts` seen in this tick */
     int tick_interrupted;
     int64_t tick_ms;
 };
@@ -199,7 +206,10 @@ struct book_session *book_find(const struct book *book, struct slice id); /* NUL
 /* ---- what is seen ---- */
 void book_written(struct book *book, const struct store_commit *commit); /* it is on the disk */
 void book_erased(struct book *book, int64_t key);                        /* from the disk */
-void book_known(struct book *book, struct slice id, uint32_t seq);       /* the engine was told */
+void book_copied(
+    struct book *book, struct book_session *session,
+    const struct store_commit *commit); /* a creation that begins with another's events */
+void book_known(struct book *book, struct slice id, uint32_t seq); /* the engine was told */
 void book_restarted(struct book *book); /* a new process knows all that is written */
 
 /* The model is asked: which call and attempt it is; *ret_money what it may cost. */
@@ -251,6 +261,10 @@ void book_check_reason(struct book_event *e, unsigned process, int is_crash, int
 void book_after_answer(struct book_session *session);
 void book_hand_out(struct book_event *e, struct book_call *call);
 void book_life_event(struct book_event *e); /* book_life.c */
+void book_restart_turn(struct book_session *session);
+void book_fork_event(struct book_event *e); /* book_fork.c */
+void book_keep_past(struct book_session *session);
+int book_is_amid_tick(const struct book_session *session, uint32_t seq); /* after that event */
 void book_take_texts(struct book_event *e); /* book_texts.c: context and metadata of a creation */
 void book_patch_event(struct book_event *e);
 __attribute__((noreturn)) void book_wrong(const struct book_event *e, const char *fmt, ...)

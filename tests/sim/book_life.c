@@ -12,7 +12,7 @@ static void say(struct book_event *e, const char *member)
     book_item_add(e->session, &item);
 }
 
-static void restart(struct book_session *session)
+void book_restart_turn(struct book_session *session)
 {
     session->life = LIFE_ACTIVE;
     session->due = NULL;
@@ -30,7 +30,7 @@ static void begin_turn(struct book_session *session, uint32_t input_seq)
 {
     session->turn++;
     session->turn_seq = input_seq;
-    restart(session);
+    book_restart_turn(session);
 }
 
 static void created(struct book_event *e)
@@ -161,7 +161,7 @@ static void retried(struct book_event *e)
 {
     if (e->session->life != LIFE_ENDED || strcmp(e->session->end, "completed") == 0)
         book_wrong(e, "there is nothing to try again");
-    restart(e->session);
+    book_restart_turn(e->session);
 }
 
 /* ---- standing still, and going on ---- */
@@ -293,6 +293,7 @@ void book_life_event(struct book_event *e)
     case EV_RESUMED: pause_or_resume(e); break;
     case EV_TIMER_FIRED: timer_fired(e); break;
     case EV_INTERRUPTED: interrupted(e); break;
+    case EV_FORKED: book_fork_event(e); break;
     default: book_wrong(e, "nothing in this world leads to such an event");
     }
 }

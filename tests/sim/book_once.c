@@ -38,6 +38,7 @@ void book_end_once(struct book_event *e, struct book_call *call)
     struct book_result *result = book_result_of(e->session, call);
 
     result->is_there = 1; /* some words: that nobody knows */
+    result->seq = e->event->seq;
     result->has_text = 0;
     if (call->state == TOOLING_SENT)
         doubt(call, e->event->at_ms);

@@ -17,6 +17,7 @@ void book_close_call(struct book_session *session, struct book_call *call, uint3
     if (call->is_orphan)
         return; /* the end of its turn has answered it */
     result->is_there = 1;
+    result->seq = seq;
     result->has_text = text != NULL;
     if (text)
         (void)snprintf(result->text, sizeof(result->text), "%s", text);

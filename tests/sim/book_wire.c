@@ -43,6 +43,13 @@ static const struct json *next(struct reading *r, const char *role, const char *
     return message;
 }
 
+static int begins_with(struct slice text, const char *with)
+{
+    size_t len = strlen(with);
+
+    return text.len >= len && memcmp(text.ptr, with, len) == 0;
+}
+
 static void read_results(struct reading *r, const struct book_item *answer)
 {
     unsigned char is_seen[64] = { 0 };
@@ -60,6 +67,8 @@ static void read_results(struct reading *r, const struct book_item *answer)
         is_seen[i] = 1;
         if (!answer->results[i].is_there)
             wrong(r, "a result that is not recorded, of", answer->token);
+        if (answer->results[i].is_begin && !begins_with(text, answer->results[i].text))
+            wrong(r, "it should be a result that begins with", answer->results[i].text);
         if (answer->results[i].has_text && !slice_is(text, answer->results[i].text))
             wrong(r, "it should be the result", answer->results[i].text);
         if (text.len == 0)

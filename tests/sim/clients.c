@@ -18,6 +18,7 @@ struct asked {
     int is_answered;
     int is_other_body;
     int was_acked_before; /* the first, when this was sent */
+    uint32_t known_seq;   /* FORK: the source's last event that was known, when this was sent */
     int call_was_there;   /* SETTLE: the call, when this was sent */
     uint32_t attempt;     /* SETTLE: that was in doubt, and a person was asked; or 0 */
     unsigned number;
@@ -48,6 +49,27 @@ static enum event_kind event_of(enum engine_request_kind kind)
     return kinds[kind];
 }
 
+/* It is of the right session, and ends where it was asked to: later only if that is amid a tick. */
+static void check_copy(const struct asked *asked, const struct book_session *session)
+{
+    struct world *world = asked->world;
+    const struct book_session *source = world->book->sessions[session->forked_from];
+    uint32_t at = asked->request.at;
+    uint32_t end = session->forked_seq - 1;
+
+    if (session->forked_seq == 0 || strcmp(source->id, asked->session) != 0)
+        fail(world, "request %u was answered with ses%u, which is no copy of that", asked->number,
+             session->index);
+    if (at == 0 ? end < asked->known_seq : end < at)
+        fail(world, "request %u: ses%u ends at event %u of ses%u, too early", asked->number,
+             session->index, end, source->index);
+    for (uint32_t i = at; at != 0 && i < end; i++) {
+        if (!book_is_amid_tick(source, i))
+            fail(world, "request %u: ses%u could end at event %u, and has more", asked->number,
+                 session->index, i);
+    }
+}
+
 /* Accepted means durable: it must be on the disk by now. */
 static void check_done(const struct asked *asked)
 {
@@ -73,6 +95,8 @@ static void check_done(const struct asked *asked)
             fail(world, "request %u erased ses%u, and it is there", asked->number, session->index);
         return;
     }
+    if (request->kind == ENGINE_FORK)
+        check_copy(asked, session);
     if (request->seq == 0 || request->seq > session->seq ||
         session->kinds[request->seq - 1] != event_of(request->kind))
         fail(world, "request %u was accepted, and event %u of ses%u is no %s", asked->number,
@@ -104,8 +128,16 @@ static void check_refused(const struct asked *asked)
     if (asked->was_acked_before && request->err.code == ERR_CONFLICT)
         fail(world, "request %u repeats an accepted one, and was refused: %s", asked->number,
              request->err.msg);
+    if (request->kind == ENGINE_FORK && asked->was_acked_before && !asked->is_other_body &&
+        (request->err.code == ERR_NOT_FOUND || request->err.code == ERR_INVALID))
+        fail(world, "request %u repeats an accepted one, and was refused: %s", asked->number,
+             request->err.msg);
     if (is_old_news || !session || session->is_erased)
         return;
+    if (request->kind == ENGINE_FORK &&
+        (request->err.code == ERR_CONFLICT || request->err.code == ERR_CORRUPT ||
+         (request->err.code == ERR_INVALID && request->at <= asked->known_seq)))
+        fail(world, "request %u was refused: %s", asked->number, request->err.msg);
     if (request->kind == ENGINE_SETTLE) {
         check_settle_refused(asked, session);
         return;
@@ -162,7 +194,8 @@ static void submit(struct asked *asked)
     asked->was_acked_before = asked->first != asked && is_acked(asked->first);
     request->session = slice_of(asked->session);
     request->text = slice_of(asked->text);
-    request->by = SLICE_LIT("sim");
+    /* A copy has no text of its own: who asked for it is found again in its journal. */
+    request->by = request->kind == ENGINE_FORK ? slice_of(asked->text) : SLICE_LIT("sim");
     request->done = on_done;
     request->arg = asked;
     request->idempotency = (struct store_idempotency){
@@ -236,6 +269,21 @@ static void patch(struct world *world, const struct book_session *session)
     submit(asked);
 }
 
+/* At any event, at the last, or at one that is perhaps not there yet. */
+static void fork_session(struct world *world, const struct book_session *session)
+{
+    struct asked *asked;
+
+    if (world->created >= 2 * (size_t)world->weights.sessions_max)
+        return;
+    world->created++;
+    asked = asked_new(world, ENGINE_FORK);
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    asked->request.at = below(world, 3) ? 1 + below(world, session->seq + 1) : 0;
+    asked->known_seq = session->known_seq;
+    submit(asked);
+}
+
 /* Mostly of a call that needs it; else of any, or of none. */
 static void settle(struct world *world, const struct book_session *session)
 {
@@ -289,12 +337,14 @@ static void replay(struct world *world)
     asked->request.context = first->request.context;
     asked->request.metadata = first->request.metadata;
     asked->request.budget = first->request.budget;
+    asked->request.at = first->request.at;
     asked->request.call = first->request.call;
     asked->request.outcome = first->request.outcome;
     asked->request.note = first->request.note;
     memcpy(asked->text, first->text, sizeof(asked->text));
     memcpy(asked->key, first->key, sizeof(asked->key));
     memcpy(asked->session, first->session, sizeof(asked->session));
+    asked->known_seq = first->known_seq;
     asked->first = first;
     asked->is_other_body = is_acked(first) && below(world, 4) == 0;
     asked->next = first->next;
@@ -327,6 +377,8 @@ void client_act(struct world *world, enum act act)
             patch(world, session);
         else if (session && act == ACT_SETTLE)
             settle(world, session);
+        else if (session && act == ACT_FORK)
+            fork_session(world, session);
         else if (session)
             change(world, kinds[act], session);
     }
@@ -360,8 +412,10 @@ static unsigned times_said(const struct book *book, const char *text)
     for (size_t i = 0; i < book->sessions_n; i++) {
         const struct book_session *session = book->sessions[i];
 
-        for (size_t k = 0; k < session->items_n; k++)
-            n += !session->items[k].is_answer && strcmp(session->items[k].token, text) == 0;
+        n += strcmp(session->forked_by, text) == 0;
+        for (size_t k = 0; k < session->items_n; k++) /* what was copied was said elsewhere */
+            n += !session->items[k].is_answer && session->items[k].seq > session->forked_seq &&
+                 strcmp(session->items[k].token, text) == 0;
         for (size_t k = 0; k < session->patches_n; k++)
             n += strcmp(session->patches[k], text) == 0;
     }
@@ -396,8 +450,8 @@ void clients_check(struct world *world)
 
         if (!asked->is_answered)
             fail(world, "request %u was never answered", asked->number);
-        if (asked->first == asked &&
-            (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE || kind == ENGINE_PATCH))
+        if (asked->first == asked && (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE ||
+                                      kind == ENGINE_PATCH || kind == ENGINE_FORK))
             check_said(asked);
     }
 }

@@ -44,7 +44,7 @@ struct weights {
     uint32_t tool_once;      /* percent of the tools: effects: once */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
     uint32_t pill;           /* percent of sessions under which the process dies */
-    uint32_t act[13];        /* enum act: how often which */
+    uint32_t act[14];        /* enum act: how often which */
     uint32_t pause_ms;       /* between two acts, at most */
     uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
@@ -59,6 +59,7 @@ enum act {
     ACT_RETRY,
     ACT_PATCH,
     ACT_SETTLE,
+    ACT_FORK,
     ACT_ERASE,
     ACT_REPLAY,
     ACT_CRASH,

@@ -64,7 +64,7 @@ static void draw_weights(struct world *world)
         [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5,  [ACT_PAUSE] = 8,
         [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_SETTLE] = 15, [ACT_REPLAY] = 10,
         [ACT_CRASH] = 15,  [ACT_DRAIN] = 8,    [ACT_JUMP] = 5,    [ACT_PATCH] = 12,
-        [ACT_ERASE] = 3,
+        [ACT_FORK] = 6,    [ACT_ERASE] = 3,
     };
     struct weights *w = &world->weights;
 
