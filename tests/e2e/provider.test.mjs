@@ -46,7 +46,7 @@ async function setUp(t, behaviours) {
 
 const HTML = '<html>Hi</html>';
 const ODD = '{"choices":[{"message":7}]}';
-const HUGE = `"${'x'.repeat(80 << 20)}"`;
+const HUGE = `"${'x'.repeat(100 << 20)}"`;
 const LONG = 'x'.repeat(1 << 20);
 const chunk = (delta) => ({ choices: [{ index: 0, delta }] });
 const half = chunk({ content: 'half' });
@@ -84,7 +84,7 @@ const failures = [
     { does: () => stream(half, 'no json'), code: 'bad_answer', says: /no json/, asked: 3 },
     { does: () => stream('[DONE]'), code: 'bad_answer', says: /\S/, asked: 3 },
     { does: () => say(''), code: 'bad_answer', says: /neither text nor tool calls/, asked: 3 },
-    { does: () => stream(...Array(70).fill(chunk({ content: LONG }))), code: 'bad_answer',
+    { does: () => stream(...Array(100).fill(chunk({ content: LONG }))), code: 'bad_answer',
         says: /larg|limit|more/, asked: 3 },
     { does: () => silentAfter(3, say('and then silence')), agent: 'listening', code: 'timed_out',
         says: /silent.*idle_timeout/, asked: 3 },
@@ -222,6 +222,44 @@ test('an answer is asked for as a stream, unless the model says stream: false', 
     assert.equal(outcomes[0].output, 'It said é🦊.');
     assert.deepEqual(outcomes[0], outcomes[1]);
     assert.deepEqual(outcomes[0], outcomes[2]);
+});
+
+// As a provider of a later day might say it: parts and members that nobody here knows.
+const ODD_MESSAGE = {
+    role: 'assistant',
+    content: [
+        { type: 'text', text: 'Look: ' }, { type: 'hologram', url: 'holo://7', frames: [1, 2] },
+        { type: 'text', text: 'there.' },
+    ],
+    mood: { of_today: 'fine' },
+};
+
+test('content of types that nobody knows is kept, and its text is what was said', async (t) => {
+    const { pawl, provider } = await setUp(t, {
+        odd: ({ answers }) => (answers === 0 ? inOne({ message: ODD_MESSAGE }) : say('done')),
+        streamed: ({ answers }) => (answers === 0
+            ? stream(...ODD_MESSAGE.content.map((part) => chunk({ content: [part] })),
+                     chunk({ mood: ODD_MESSAGE.mood }),
+                     { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }, '[DONE]')
+            : say('done')),
+    });
+
+    for (const name of ['odd', 'streamed']) {
+        const session = await pawl.play('main', name);
+        const [answered] = ofKind(session.events, 'model_answered');
+
+        assert.equal(session.status, 'COMPLETED', JSON.stringify(session.error));
+        assert.equal(session.output, 'Look: there.', name);
+        for (const odd of ['holo://7', 'of_today'])
+            assert.ok(JSON.stringify(answered).includes(odd), `${name}: ${odd} is in the journal`);
+        await pawl.post(`/v1/sessions/${session.id}/messages`, { content: 'and now?' });
+        await pawl.ended(session.id);
+        const sent = provider.requests.at(-1).messages.find((m) => m.role === 'assistant');
+
+        // An API may refuse what it would say itself: only what it demands back is sent.
+        assert.deepEqual(sent, { role: 'assistant', content: 'Look: there.' }, name);
+    }
+    await pawl.verify();
 });
 
 const callOnce = (calls) => (request) => (request.answers === 0 ? ask(calls) : say('done'));
