@@ -35,7 +35,8 @@ enum event_kind {
     EV_TIMER_FIRED,      /* a due time of a slot, or of the turn, has passed */
     EV_SIGNAL,           /* a named event from outside */
     EV_CHILD_ENDED,      /* a child session's turn ended */
-    EV_INTERRUPTED,      /* an attempt was lost with its process: not a failure */
+    EV_INTERRUPTED,      /* an attempt was lost with its process: not a failure; without a call: the
+                            process died, and nothing of this session was at work */
     EV_TURN_ENDED,       /* each turn's end but a cancelled one */
     EV_BUDGET_CHANGED,   /* new ceilings of money and tokens */
     EV_CONTEXT_CHANGED,  /* new context or metadata; nothing for the core */

@@ -468,6 +468,12 @@ enum verdict on_interrupted(struct step *step)
     struct session_call *call = call_find(state, event->call);
     enum verdict verdict;
 
+    if (event->call == 0) {
+        if (event->interrupted.by != INTERRUPTED_CRASH || state->crashes == 0)
+            return VERDICT_IGNORED;
+        state->crashes = 0;
+        return VERDICT_MOVED;
+    }
     if (!call && event->call != state->model.number)
         return VERDICT_IGNORED;
     verdict = call ? on_call_event(step) : model_interrupted(step);

@@ -65,6 +65,7 @@ static void start_end(struct start *start, const struct err *err)
     free(start);
     engine->start = NULL;
     if (outcome.code == ERR_NONE) {
+        engine->began_ms = loop_mono_ms(engine->deps.loop);
         recovery_start(engine);
         timed_start(engine->timed);
         sweep_start(engine->sweep);

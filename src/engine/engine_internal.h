@@ -45,6 +45,7 @@ struct engine {
     struct purge *purge;
     struct suspects *suspects;
     struct output_reader *output_reader;
+    int64_t began_ms;    /* mono: when this process began to take up sessions */
     struct list asked;   /* requests in the hands of no session (requests.c) */
     struct start *start; /* until it has started */
     struct drain *drain; /* not NULL: nothing new is begun */
@@ -423,8 +424,10 @@ void recover_input(struct live *live, enum interrupted_by by); /* takes up what 
 void recover_inherited(
     struct live *live); /* its row was read: was it in flight when its owner died? */
 
-/* Three crashes in a row: from here it runs alone, one suspect at a time. */
+/* Three crashes in a row: from here it is held back at first, and then runs alone. */
 enum { SUSPECT_CRASHES = 3 };
+void suspects_crash_seen(struct engine *engine); /* it clears those that were held back in it */
+void suspect_lost(struct live *live);            /* it was in flight when the process died */
 int suspect_is_held(struct live *live, const struct session_state *state); /* puts it in line */
 void suspect_committed(struct live *live); /* a recorded answer clears it: the next one's turn */
 void suspects_let_go(struct live *live);   /* it leaves this process: the next one's turn, too */

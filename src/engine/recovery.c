@@ -32,7 +32,6 @@ static void recover_apply(struct live *live, struct tick *tick, struct input *in
     struct session_interruption lost[SESSION_INTERRUPTIONS_MAX];
     unsigned n = session_interruptions(&tick->state, lost);
 
-    (void)live;
     for (unsigned i = 0; i < n; i++) {
         struct session_event event = { .kind = lost[i].kind,
                                        .call = lost[i].call,
@@ -52,6 +51,8 @@ static void recover_apply(struct live *live, struct tick *tick, struct input *in
         }
         follow_dues(tick); /* poison ends the turn, and what is left of the list is ignored */
     }
+    if (recover->by == INTERRUPTED_CRASH && tick->state.crashes >= SUSPECT_CRASHES)
+        suspect_lost(live);
 }
 
 static void recover_end(struct live *live, struct input *input, const struct err *err)
@@ -89,7 +90,8 @@ void recover_inherited(struct live *live)
     if (live->row.owner == 0 || is_mine(live->engine, &live->row) || live->is_recovering)
         return;
     live->is_recovering = 1;
-    live->engine->stats.recovered++;
+    if (live->engine->stats.recovered++ == 0)
+        suspects_crash_seen(live->engine);
     live_input_first(live, recover_new(INTERRUPTED_CRASH));
 }
 

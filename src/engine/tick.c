@@ -334,6 +334,15 @@ static void tell_ended(struct tick *tick)
     }
 }
 
+static int is_of_this_tick(const struct tick *tick, const struct session_command *command)
+{
+    for (size_t i = 0; i < tick->commands_n; i++) {
+        if (tick->commands[i].kind == command->kind && tick->commands[i].call == command->call)
+            return 1;
+    }
+    return 0;
+}
+
 /* Nothing of a session that was just claimed runs here yet: whatever is open now is begun. */
 static void carry_out(struct tick *tick)
 {
@@ -345,7 +354,8 @@ static void carry_out(struct tick *tick)
     }
     session_open_commands(live_state(tick->live), &open);
     for (unsigned i = 0; i < open.n; i++) {
-        if (open.at[i].kind == CMD_SEND_TOOL) /* by whom it was sent, or not, nobody knows */
+        /* By whom it was sent before, or not, nobody knows. */
+        if (open.at[i].kind == CMD_SEND_TOOL && !is_of_this_tick(tick, &open.at[i]))
             lost_input(tick->live, open.at[i].call, open.at[i].attempt);
         else
             commands_carry_out(tick->live, &open.at[i], 1);
@@ -552,12 +562,17 @@ static void on_commit(struct store_op *op, void *arg)
     leave_alone(tick, &err);
 }
 
-/* A session that a former process left in flight, without an owner: this one takes it. */
-static int is_to_be_claimed(struct live *live)
+/*
+ * A session that a former process left in flight, without an owner, or one that was held back: this
+ * process takes it, in the tick in which it is held back no more.
+ */
+static int is_to_be_claimed(const struct tick *tick)
 {
+    struct live *live = tick->live;
+
     return live->row.version > 0 && live->row.owner == 0 &&
            session_is_in_flight(live_state(live)) && !live->engine->drain &&
-           !suspect_is_held(live, live_state(live));
+           !suspect_is_held(live, &tick->state);
 }
 
 void tick_run(struct live *live)
@@ -573,7 +588,7 @@ void tick_run(struct live *live)
     take_timers(tick);
     if (!tick->keyed || tick->state.seq > 0)
         follow_model(tick);
-    tick->is_claim = is_to_be_claimed(live);
+    tick->is_claim = is_to_be_claimed(tick);
     if (tick->events_n > 0 || tick->is_claim) {
         tick_submit(tick);
         return;

@@ -122,6 +122,7 @@ struct book_session {
     struct book_charge charges[CHARGES_MAX];
     size_t charges_n;
     uint32_t crashes;
+    unsigned recovered_in; /* the process that found it in flight when the one before had died */
     int64_t wall_used_ms, wall_since_ms;
     struct {
         enum asking state;

@@ -234,6 +234,8 @@ void book_check_reason(struct book_event *e, unsigned process, int is_crash, int
         book_wrong(e, "nobody stops the engine");
     if (counts && (!is_crash || e->session->tick_interrupted))
         book_wrong(e, "it counts, and must not");
+    if (is_crash)
+        e->session->recovered_in = e->world->process_n;
     e->session->tick_interrupted += is_crash;
     e->session->tick_counts |= counts;
     if (!counts || e->session->life != LIFE_ACTIVE)
@@ -249,13 +251,27 @@ static void check_reason(struct book_event *e, unsigned process)
                       json_bool(json_get(e->body, "counts"), 0));
 }
 
+/* A process died while it was held back: it is not what kills them. */
+static void cleared(struct book_event *e)
+{
+    struct book_session *session = e->session;
+
+    if (!slice_is(json_str(json_get(e->body, "by")), "crash") || session->crashes < SUSPECT_AT)
+        book_wrong(e, "there is nothing to clear it of");
+    if (session->recovered_in == e->world->process_n)
+        book_wrong(e, "it was there when the last process died");
+    session->crashes = 0;
+}
+
 static void interrupted(struct book_event *e)
 {
     struct book_session *session = e->session;
     struct book_call *call = book_call(session, e->call);
     struct money charged = book_money(e->body, "charged");
 
-    if (call) {
+    if (e->call == 0) {
+        cleared(e);
+    } else if (call) {
         if ((call->state != TOOLING_OUT && call->state != TOOLING_LOOK) ||
             call->attempt != e->attempt)
             book_wrong(e, "this attempt is not under way");

@@ -676,6 +676,28 @@ static void crashes_in_a_row_are_poison(void **state)
     assert_int_equal(session_status(&play.state), STATUS_FAILED);
 }
 
+/* The process died, and nothing of this session was at work: it is not what kills it. */
+static void a_crash_without_it_resets_the_count(void **state)
+{
+    struct play play;
+
+    (void)state;
+    play_create(&play, (struct session_limits){ .crashes = 3 });
+    play_answer_tools(&play, 1);
+    play_ignored(&play, crash(0, 0)); /* there is nothing to clear it of */
+    play_moves(&play, crash(CALL, 1));
+    play_moves(&play, crash(CALL, 2));
+    play_ignored(&play, (struct session_event){ .kind = EV_INTERRUPTED,
+                                                .interrupted = { .by = INTERRUPTED_DRAIN } });
+    assert_int_equal(play.state.crashes, 2);
+    play_moves(&play, (struct session_event){ .kind = EV_INTERRUPTED });
+    assert_int_equal(play.state.crashes, 0);
+    assert_int_equal(play_call(&play, CALL), CALL_RUNNING); /* and all else is as it was */
+    play_moves(&play, crash(CALL, 3));
+    play_moves(&play, crash(CALL, 4));
+    assert_true(play_has_command(&play, CMD_RUN_TOOL, CALL, 5));
+}
+
 static void a_recorded_answer_resets_the_count(void **state)
 {
     struct play play;
@@ -761,6 +783,7 @@ int main(void)
         cmocka_unit_test(a_child_that_outlives_the_turn_is_paid_when_it_ends),
         cmocka_unit_test(interruptions_name_what_was_in_flight),
         cmocka_unit_test(crashes_in_a_row_are_poison),
+        cmocka_unit_test(a_crash_without_it_resets_the_count),
         cmocka_unit_test(a_recorded_answer_resets_the_count),
         cmocka_unit_test(crashes_under_a_sent_once_call_count_and_leave_it_in_doubt),
         cmocka_unit_test(a_poisoned_session_does_not_go_on_by_itself),
