@@ -217,6 +217,14 @@ static void make_engine(struct server *server)
     server->engine = engine_new(&deps);
 }
 
+static void on_short(int errnum)
+{
+    char text[96];
+
+    log_line(LOG_ERROR, "new connections wait until others are closed (ulimit -n)", "error",
+             strerror_r(errnum, text, sizeof(text)), NULL);
+}
+
 static enum err_code make_http(struct server *server, struct err *err)
 {
     const struct api_deps deps = { .loop = server->loop,
@@ -233,6 +241,7 @@ static enum err_code make_http(struct server *server, struct err *err)
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .response_bytes_max = server->config.limits.response_bytes,
         .response_patience_ms = RESPONSE_PATIENCE_MS,
+        .on_short = on_short,
         .on_request = api_on_request,
         .arg = server->api,
     };

@@ -199,17 +199,23 @@ static int check_repeats(const struct http_head *head, struct http_refusal *refu
            check_once("Idempotency-Key", &head->idempotency_key, refusal);
 }
 
+int http_refuse_size(struct http_refusal *ret_refusal)
+{
+    return refuse(ret_refusal, 431, "headers_too_large",
+                  "The request line and headers are larger than the limit of %d bytes, or have too "
+                  "many parts; send less.",
+                  HTTP_HEAD_BYTES_MAX);
+}
+
 int http_check(const struct http_head *head, const struct http_self *self,
                struct http_refusal *ret_refusal)
 {
     if (head->has_bad_header)
         return refuse(ret_refusal, 400, "bad_header",
-                      "A header's name is not a token, or its value holds a control character.");
+                      "A header's name is not a token, its value holds a control character, or its "
+                      "line does not end in CR LF.");
     if (head->bytes > HTTP_HEAD_BYTES_MAX)
-        return refuse(ret_refusal, 431, "headers_too_large",
-                      "The request line and headers are larger than the limit of %d bytes; send "
-                      "less.",
-                      HTTP_HEAD_BYTES_MAX);
+        return http_refuse_size(ret_refusal);
     return http_check_framing(head, self, ret_refusal) || check_repeats(head, ret_refusal) ||
            check_host(head, self, ret_refusal) || check_origin(head, self, ret_refusal);
 }

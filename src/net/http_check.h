@@ -56,4 +56,7 @@ int http_check(const struct http_head *head, const struct http_self *self,
 int http_check_framing(const struct http_head *head, const struct http_self *self,
                        struct http_refusal *ret_refusal);
 
+/* A head that is too large: 1. */
+int http_refuse_size(struct http_refusal *ret_refusal);
+
 #endif

@@ -14,6 +14,8 @@ struct http_request *http_request_new(struct http_conn *conn, const char *raw_ta
 
     request->conn = conn;
     request->phase = HTTP_PHASE_HEAD;
+    request->raw_target = raw_target;
+    request->raw_target_len = strlen(raw_target);
     request->body.max = body_bytes_max;
     request->target_err.code = http_target_read(&request->target, raw_target, &request->target_err);
     return request;
@@ -79,6 +81,7 @@ void http_request_begin(struct http_request *request, const char *method, const 
     read_peer(request);
     http_request_read_head(request, &head);
     head.is_http_1_0 = request->is_http_1_0;
+    head.has_bad_header |= !http_request_is_all_read(request, method, version, head.bytes);
     request->conn->lingers = 1; /* if it is refused: the body may be on its way */
     if (http_check(&head, self, &refusal))
         http_reply_problem(request, refusal.status, refusal.code, "%s", refusal.detail);

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "net/http_check.h"
+#include "net/http_idle.h"
 #include "net/http_room.h"
 #include "net/http_server.h"
 #include "net/http_target.h"
@@ -30,6 +31,7 @@ struct http_conn {
     struct link link;
     struct MHD_Connection *connection;
     struct http_request *request; /* the one being read or answered, or NULL */
+    struct http_idler idler;
     int fd;
     int lingers;        /* when it closes, the client may still be sending */
     int is_handed_over; /* its socket lives on in a stream */
@@ -56,6 +58,8 @@ struct http_request {
     int is_answered;       /* in the server's list of those to resume */
     struct err target_err; /* why the target cannot be read; told once the headers are here */
     struct http_target target;
+    const char *raw_target; /* libmicrohttpd's, which decodes it in place */
+    size_t raw_target_len;
     const char *method;
     int is_head; /* its method is given out as GET */
     int is_http_1_0;
@@ -78,8 +82,12 @@ void http_request_begin(struct http_request *request, const char *method, const 
 /* True: the room of answers is full, and the request, a change, was refused before it is made. */
 int http_request_refuse_full(struct http_request *request);
 
-/* Gathers what http_check() looks at. */
+/* Gathers what http_check() looks at: the headers as libmicrohttpd has read them. */
 void http_request_read_head(const struct http_request *request, struct http_head *ret_head);
+
+/* http_head_bytes.c: these, with the method and the version, are every byte of the head. */
+int http_request_is_all_read(const struct http_request *request, const char *method,
+                             const char *version, size_t head_bytes);
 
 /*
  * Answers past libmicrohttpd, by writing to the socket and shutting it down, where it takes no

@@ -1,8 +1,8 @@
 /*
- * How libmicrohttpd is driven: it polls nothing itself. The loop watches its epoll descriptor;
- * when that is ready, when MHD_get_timeout() is over, and when answers are there, run() lets it
- * work. It calls back on_line() when a request line was read, on_access() for the headers, each
- * piece of the body and the end, on_completed() when the answer is out or the connection is
+ * How libmicrohttpd is driven: it accepts and polls nothing itself. The loop watches its epoll
+ * descriptor; when that is ready, when MHD_get_timeout() is over, and when answers are there, run()
+ * lets it work. It calls back on_line() when a request line was read, on_access() for the headers,
+ * each piece of the body and the end, on_completed() when the answer is out or the connection is
  * gone.
  *
  * Resuming costs a walk over all suspended connections, so answers are gathered and resumed in
@@ -22,14 +22,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/http_listen.h"
 #include "net/http_request.h"
 #include "net/slow_close.h"
 
 enum {
-    LISTEN_BACKLOG = 1024,
     /* Per connection; holds the head, and pieces of the body on their way. */
     POOL_BYTES = 2 * HTTP_HEAD_BYTES_MAX,
     POOL_STEP_BYTES = 4096,
+    BODY_BYTES_A_MS = 64, /* a large body may take longer than the idle time */
+    GIVES_WAY_MS = 1000,  /* a connection that is idle for so long is closed for a new one */
 };
 
 struct http_server {
@@ -38,6 +40,10 @@ struct http_server {
     char host[INET6_ADDRSTRLEN];
     http_request_fn *on_request;
     void *arg;
+    struct http_listener *listener; /* NULL: it drains */
+    unsigned connections_max;
+    unsigned conns_n;
+    void (*on_short)(int errnum);
     struct MHD_Daemon *daemon;
     struct loop_fd *watch;
     struct loop_timer timer;
@@ -45,13 +51,13 @@ struct http_server {
     struct slow_close *closer;
     struct http_streams streams;
     struct http_room room;
+    struct http_idle idle;
     struct list conns;
     struct http_request *answered; /* suspended, with their answer */
     unsigned open_n;               /* requests whose headers were taken */
     int is_running;                /* inside libmicrohttpd */
     int is_draining;
     int is_closing;
-    int has_closed_some; /* connections, in this run */
     loop_fn *on_idle;
     void *idle_arg;
 };
@@ -119,6 +125,7 @@ static enum MHD_Result on_access(void *arg, struct MHD_Connection *connection, c
         return take_body(server, request, bytes);
     } else if (request->phase == HTTP_PHASE_BODY && !server->is_closing) {
         request->phase = HTTP_PHASE_OPEN;
+        http_idle_end(&server->idle, &request->conn->idler);
         if (!http_request_refuse_full(request))
             server->on_request(request, server->arg);
     }
@@ -153,16 +160,17 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **sl
     conn->is_handed_over = request->is_handed_over;
     conn->request = NULL;
     http_request_free(request);
+    http_idle_begin(&server->idle, &conn->idler);
     if (server->is_draining &&
         !conn->is_handed_over) /* what was answered before the drain has no "Connection: close" */
         (void)shutdown(conn->fd, SHUT_RD);
 }
 
 /*
- * libmicrohttpd 0.9.75 answers a Content-Length that is no number by itself, and sends the
- * header of that answer twice: its state machine goes on after the error. Its log message comes
- * before it sends, so the request is refused here first; the library then finds the socket shut
- * down. Nothing is logged: messages hold what clients sent.
+ * libmicrohttpd 0.9.75 answers a Content-Length that is no number, and cookies that its pool has no
+ * room for, by itself, and sends the header of that answer twice: its state machine goes on after
+ * the error. Its log message comes before it sends, so the request is refused here first; the
+ * library then finds the socket shut down. Nothing is logged: messages hold what clients sent.
  */
 static void on_library_message(void *arg, const char *fmt, va_list ap) PRINTF(2, 0);
 
@@ -181,8 +189,11 @@ static void on_library_message(void *arg, const char *fmt, va_list ap)
             continue;
         /* bytes is known once all headers were read: then it is this one that is looked at. */
         http_request_read_head(conn->request, &head);
-        if (head.bytes > 0 && http_check_framing(&head, &server->self, &refusal))
-            http_request_refuse_raw(conn->request, &refusal);
+        if (head.bytes == 0)
+            continue;
+        if (!http_check_framing(&head, &server->self, &refusal))
+            http_refuse_size(&refusal);
+        http_request_refuse_raw(conn->request, &refusal);
     }
 }
 
@@ -198,6 +209,8 @@ static struct http_conn *conn_new(struct http_server *server, struct MHD_Connect
         .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
     };
     list_add(&server->conns, &conn->link);
+    server->conns_n++;
+    http_idle_begin(&server->idle, &conn->idler);
     return conn;
 }
 
@@ -217,12 +230,16 @@ static void linger(struct http_conn *conn)
 /* libmicrohttpd closes its descriptor next. */
 static void conn_closed(struct http_conn *conn)
 {
+    struct http_server *server = conn->server;
+
     if (!conn->is_handed_over) {
         (void)shutdown(conn->fd, SHUT_WR);
         linger(conn);
     }
-    conn->server->has_closed_some = 1;
-    list_remove(&conn->server->conns, &conn->link);
+    http_idle_end(&server->idle, &conn->idler);
+    list_remove(&server->conns, &conn->link);
+    server->conns_n--;
+    http_listener_resume(server->listener);
     free(conn);
 }
 
@@ -233,6 +250,59 @@ static void on_connection(void *arg, struct MHD_Connection *connection, void **s
     case MHD_CONNECTION_NOTIFY_STARTED: *slot = conn_new(arg, connection); break;
     case MHD_CONNECTION_NOTIFY_CLOSED: conn_closed(TAKE(*slot)); break;
     }
+}
+
+/* It has had its time. Who has begun to ask is told so. */
+static void on_late(struct http_idler *idler)
+{
+    const struct http_refusal refusal = { .status = 408,
+                                          .code = "request_timeout",
+                                          .detail = "The request did not arrive in time, or in "
+                                                    "too small pieces; send it again." };
+    struct http_conn *conn = CONTAINER_OF(idler, struct http_conn, idler);
+
+    if (conn->request && conn->request->phase != HTTP_PHASE_ANSWERED)
+        http_request_refuse_raw(conn->request, &refusal);
+    (void)shutdown(conn->fd, SHUT_RDWR);
+}
+
+/* ---- new ones ---- */
+
+static unsigned places(void *arg)
+{
+    const struct http_server *server = arg;
+    unsigned taken = server->conns_n + server->streams.n;
+
+    return taken < server->connections_max ? server->connections_max - taken : 0;
+}
+
+/* It closes soon, and with that its place is free. */
+static void want_place(void *arg)
+{
+    struct http_server *server = arg;
+    struct http_idler *idler = http_idle_longest(&server->idle, GIVES_WAY_MS);
+
+    if (!idler)
+        return;
+    http_idle_end(&server->idle, idler);
+    (void)shutdown(CONTAINER_OF(idler, struct http_conn, idler)->fd, SHUT_RDWR);
+}
+
+static void on_taken(void *arg, int fd, const union http_address *from, socklen_t len)
+{
+    struct http_server *server = arg;
+
+    /* It closes the socket if it fails, which is for want of memory. */
+    (void)MHD_add_connection(server->daemon, fd, &from->any, len);
+    loop_post(server->loop, &server->post, run, server);
+}
+
+static void on_short(void *arg, int errnum)
+{
+    const struct http_server *server = arg;
+
+    if (server->on_short)
+        server->on_short(errnum);
 }
 
 /* ---- the loop ---- */
@@ -254,9 +324,7 @@ static void schedule(struct http_server *server)
     unsigned long long wait_ms = 0;
     int has_wait = MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES;
 
-    /* At its limit of connections the library stops listening, and looks again only when it is
-     * run: after a connection has closed that must not wait for the next event. */
-    if (server->has_closed_some || (has_wait && wait_ms == 0))
+    if (has_wait && wait_ms == 0)
         loop_post(server->loop, &server->post, run, server);
     else if (has_wait)
         loop_timer_start(server->loop, &server->timer, (int64_t)wait_ms, run, server);
@@ -269,7 +337,6 @@ static void run(void *arg)
     struct http_server *server = arg;
 
     resume_answered(server);
-    server->has_closed_some = 0;
     server->is_running = 1;
     (void)MHD_run(server->daemon);
     server->is_running = 0;
@@ -327,89 +394,11 @@ static void on_stream_end(void *arg)
 {
     struct http_server *server = arg;
 
+    http_listener_resume(server->listener);
     loop_post(server->loop, &server->post, run, server); /* a drain may wait for it */
 }
 
 /* ---- life ---- */
-
-union address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static enum err_code read_address(const struct http_server_config *config,
-                                  union address *ret_address, struct err *err)
-{
-    union address address = { .v6 = { .sin6_family = AF_INET6 } };
-
-    if (inet_pton(AF_INET6, config->host, &address.v6.sin6_addr) == 1) {
-        address.v6.sin6_port = htons(config->port);
-        *ret_address = address;
-        return ERR_NONE;
-    }
-    address.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(config->port) };
-    if (inet_pton(AF_INET, config->host, &address.v4.sin_addr) == 1) {
-        *ret_address = address;
-        return ERR_NONE;
-    }
-    return err_set(err, ERR_INVALID,
-                   "'%s' is not an IP address to listen on; write one, like 127.0.0.1",
-                   config->host);
-}
-
-static enum err_code listen_failed(const struct http_server_config *config, int errnum,
-                                   struct err *err)
-{
-    char reason[96];
-
-    if (errnum == EADDRINUSE)
-        (void)err_set(err, ERR_UNAVAILABLE,
-                      "address %s port %u is in use: stop the program that has it, or listen on "
-                      "another port",
-                      config->host, (unsigned)config->port);
-    else
-        (void)err_set(err, ERR_UNAVAILABLE, "cannot listen on %s port %u: %s", config->host,
-                      (unsigned)config->port, strerror_r(errnum, reason, sizeof(reason)));
-    err->sys = errnum;
-    return err->code;
-}
-
-static void fd_close(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-static int fd_take(int *fd)
-{
-    int taken = *fd;
-
-    *fd = -1;
-    return taken;
-}
-
-static enum err_code open_listener(int *ret_fd, uint16_t *ret_port,
-                                   const struct http_server_config *config, struct err *err)
-{
-    union address address = { 0 };
-    socklen_t len = sizeof(address);
-    int on = 1;
-
-    if (read_address(config, &address, err))
-        return err->code;
-    CLEANUP(fd_close)
-    int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(fd, &address.any, sizeof(address)) != 0 || listen(fd, LISTEN_BACKLOG) != 0 ||
-        getsockname(fd, &address.any, &len) != 0)
-        return listen_failed(config, errno, err);
-    *ret_port =
-        ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
-    *ret_fd = fd_take(&fd);
-    return ERR_NONE;
-}
 
 _Noreturn static void on_panic(void *arg, const char *file, unsigned line, const char *reason)
 {
@@ -417,48 +406,27 @@ _Noreturn static void on_panic(void *arg, const char *file, unsigned line, const
     assert_failed(reason ? reason : "libmicrohttpd gave up", file, (int)line);
 }
 
-static struct MHD_Daemon *start_daemon(struct http_server *server, int fd,
+static struct MHD_Daemon *start_daemon(struct http_server *server,
                                        const struct http_server_config *config)
 {
     unsigned idle_s = (unsigned)((config->idle_timeout_ms + 999) / 1000);
 
     MHD_set_panic_func(on_panic, NULL);
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO, 0, NULL, NULL,
-        on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server,
-        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_line, server,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, server, MHD_OPTION_CONNECTION_LIMIT, config->connections_max,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)POOL_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_STEP_BYTES,
-        MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | MHD_USE_TURBO |
+            MHD_USE_NO_LISTEN_SOCKET,
+        0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, server,
+        MHD_OPTION_URI_LOG_CALLBACK, on_line, server, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
+        config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT, idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES,
+        MHD_OPTION_CONNECTION_MEMORY_INCREMENT, (size_t)POOL_STEP_BYTES, MHD_OPTION_END);
 }
 
-enum err_code http_server_new(struct http_server **ret_server, struct loop *loop,
-                              const struct http_server_config *config, struct err *err)
+static void make_parts(struct http_server *server, const struct http_server_config *config)
 {
-    uint16_t port = 0;
-    int fd = -1;
+    struct loop *loop = server->loop;
 
-    ASSERT(config->on_request && config->body_bytes_max > 0 && config->connections_max > 0 &&
-           config->idle_timeout_ms > 0 && config->response_bytes_max > 0);
-    if (open_listener(&fd, &port, config, err))
-        return err->code;
-    struct http_server *server = xcalloc(1, sizeof(*server));
-
-    server->loop = loop;
-    server->on_request = config->on_request;
-    server->arg = config->arg;
-    (void)snprintf(server->host, sizeof(server->host), "%s", config->host);
-    server->self = (struct http_self){ server->host, port, config->body_bytes_max };
-    server->daemon = start_daemon(server, fd, config);
-    if (!server->daemon) {
-        (void)close(fd);
-        free(server);
-        return err_set(err, ERR_UNAVAILABLE,
-                       "the HTTP server cannot start on %s port %u: out of descriptors or memory",
-                       config->host, (unsigned)port);
-    }
     server->closer = slow_close_new(loop);
     server->room = (struct http_room){ .loop = loop,
                                        .bytes_max = config->response_bytes_max,
@@ -469,10 +437,50 @@ enum err_code http_server_new(struct http_server **ret_server, struct loop *loop
                                              .idle_timeout_ms = config->idle_timeout_ms,
                                              .on_end = on_stream_end,
                                              .arg = server };
+    server->idle = (struct http_idle){
+        .loop = loop,
+        .wait_ms = config->idle_timeout_ms + (int64_t)(config->body_bytes_max / BODY_BYTES_A_MS),
+        .on_late = on_late,
+    };
     server->watch =
         loop_fd_start(loop, MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
                       LOOP_READ, on_events, server);
-    loop_post(loop, &server->post, run, server); /* the library listens from its first run on */
+}
+
+enum err_code http_server_new(struct http_server **ret_server, struct loop *loop,
+                              const struct http_server_config *config, struct err *err)
+{
+    struct http_server *server = xcalloc(1, sizeof(*server));
+    const struct http_listener_config listener = { .host = config->host,
+                                                   .port = config->port,
+                                                   .places = places,
+                                                   .want_place = want_place,
+                                                   .on_taken = on_taken,
+                                                   .on_short = on_short,
+                                                   .arg = server };
+
+    ASSERT(config->on_request && config->body_bytes_max > 0 && config->connections_max > 0 &&
+           config->idle_timeout_ms > 0 && config->response_bytes_max > 0);
+    if (http_listener_new(&server->listener, loop, &listener, err)) {
+        free(server);
+        return err->code;
+    }
+    server->loop = loop;
+    server->on_request = config->on_request;
+    server->on_short = config->on_short;
+    server->arg = config->arg;
+    server->connections_max = config->connections_max;
+    (void)snprintf(server->host, sizeof(server->host), "%s", config->host);
+    server->self = (struct http_self){ server->host, http_listener_port(server->listener),
+                                       config->body_bytes_max };
+    server->daemon = start_daemon(server, config);
+    if (!server->daemon) {
+        http_listener_free(server->listener);
+        free(server);
+        return err_set(err, ERR_UNAVAILABLE,
+                       "the HTTP server cannot start: out of descriptors or memory");
+    }
+    make_parts(server, config);
     *ret_server = server;
     return ERR_NONE;
 }
@@ -485,10 +493,8 @@ uint16_t http_server_port(const struct http_server *server)
 static void drain(void *arg)
 {
     struct http_server *server = arg;
-    int fd = MHD_quiesce_daemon(server->daemon);
 
-    if (fd >= 0)
-        (void)close(fd);
+    http_listener_free(TAKE(server->listener));
     /* The library sees the end of a connection that nothing more can come from, and closes it. */
     for (struct link *at = list_first(&server->conns); at; at = at->next) {
         struct http_conn *conn = CONTAINER_OF(at, struct http_conn, link);
@@ -526,11 +532,13 @@ void http_server_free(struct http_server *server)
             MHD_resume_connection(conn->connection);
     }
     (void)MHD_run(server->daemon);
+    http_listener_free(TAKE(server->listener));
     loop_fd_stop(server->watch);
     loop_timer_stop(server->loop, &server->timer);
     loop_post_cancel(server->loop, &server->post);
     MHD_stop_daemon(server->daemon);
     ASSERT(!list_first(&server->conns) && server->open_n == 0);
+    http_idle_release(&server->idle);
     slow_close_free(server->closer);
     free(server);
 }

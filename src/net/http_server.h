@@ -7,14 +7,20 @@
  * thread. A client that goes away before is found when the answer is written; nothing is
  * cancelled by it. HEAD is handed over as GET, and the body of its answer is not sent.
  *
- * Refused here, before on_request, each with an application/problem+json (problem.h):
+ * Refused here, before on_request, each with an application/problem+json (problem.h): a head whose
+ * every byte is not plainly read (400 bad_header, see http_head_bytes.c),
  * Content-Length beside Transfer-Encoding, or one that is no number (400 bad_framing), two of
  * Content-Length, Host, Origin, Content-Type or Idempotency-Key (400 header_repeated), a bad
  * percent escape in the target (400 bad_target), a body over body_bytes_max (413), headers over 16
  * KiB (431), a Host that is neither the loopback nor `host` (421), an Origin that is not this
  * server's (403). After each the connection is closed. What is no HTTP at all, or far beyond those
- * limits, is refused by libmicrohttpd in words of its own. Connections beyond connections_max wait
- * in the kernel until one closes.
+ * limits, is refused by libmicrohttpd in words of its own.
+ *
+ * A request has to arrive within idle_timeout_ms and a second for each 64 KiB of body_bytes_max,
+ * from the connection's start or the answer before, in however small pieces; else its connection is
+ * closed, with 408 request_timeout if it had begun. At most connections_max are open, streams among
+ * them. Beyond that a new one takes the place of the one that is longest without a request, if that
+ * is so for a second, or waits in the kernel until one closes.
  *
  * What clients have not taken of their answers is bounded by response_bytes_max in all. Beyond it,
  * the answer to a GET is 503 response_buffers_full instead (but for those of up to 4 KiB), a
@@ -47,7 +53,9 @@ struct http_server_config {
     size_t response_bytes_max; /* all answers that are not taken yet, together */
     int64_t
         response_patience_ms; /* when they are so many, who has not taken his so long is cut off */
-    http_request_fn *on_request; /* may reply at once; must not free the server */
+    void (*on_short)(int errnum); /* NULL, or: new connections wait for descriptors or memory; told
+                                     again when a minute has gone without that */
+    http_request_fn *on_request;  /* may reply at once; must not free the server */
     void *arg;
 };
 

@@ -213,6 +213,69 @@ static void more_connections_than_the_limit_wait_for_a_place(void **state)
     }
 }
 
+/* The longest silent one goes; one that waits for its answer stays. */
+static void a_newcomer_gets_the_place_of_a_silent_one(void **state)
+{
+    struct fixture *f = *state;
+    struct http_server_config config = config_of(f);
+    struct raw silent, waiting, newcomer;
+    struct err err = { 0 };
+
+    http_server_free(f->server);
+    config.connections_max = 2;
+    assert_int_equal(http_server_new(&f->server, f->loop, &config, &err), ERR_NONE);
+    raw_open(&waiting, f->loop, http_server_port(f->server));
+    raw_says(&waiting, "GET /wait HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    hold(f, 1);
+    raw_open(&silent, f->loop, http_server_port(f->server));
+    raw_says(&silent, "GET /sil");
+    raw_run_turns(f->loop, 10);
+    raw_open(&newcomer, f->loop, http_server_port(f->server));
+    raw_says(&newcomer, "GET /new HTTP/1.1\r\n" HOST CLOSE "\r\n");
+    hold(f, 2);
+    answer_held(f);
+    raw_read_to_end(&silent);
+    assert_int_equal(silent.in.len, 0);
+    raw_read_to_end(&newcomer);
+    assert_true(raw_heard(&newcomer, "GET /new "));
+    raw_read_to_end(&waiting);
+    assert_true(raw_heard(&waiting, "GET /wait "));
+    raw_close(&silent);
+    raw_close(&waiting);
+    raw_close(&newcomer);
+}
+
+/* A byte now and then is progress, and no request. */
+static void a_request_that_drips_is_ended(void **state)
+{
+    static const char *const begins[] = { "GET /x HTTP/1.1\r\nX-Long: ",
+                                          "POST /x HTTP/1.1\r\n" HOST
+                                          "Content-Length: 999\r\n\r\n" };
+    struct fixture *f = *state;
+    struct http_server_config config = config_of(f);
+    struct loop_timer drip = { 0 };
+    struct raw raw;
+    struct err err = { 0 };
+
+    http_server_free(f->server);
+    config.idle_timeout_ms = 100;
+    assert_int_equal(http_server_new(&f->server, f->loop, &config, &err), ERR_NONE);
+    for (size_t i = 0; i < ARRAY_LEN(begins); i++) {
+        raw_open(&raw, f->loop, http_server_port(f->server));
+        raw_says(&raw, begins[i]);
+        while (!raw.has_end) {
+            raw_says(&raw, "x");
+            loop_timer_start(f->loop, &drip, 5, raw_stop, f->loop);
+            loop_run(f->loop);
+        }
+        assert_int_equal(raw_status(&raw, 1), 408);
+        assert_true(raw_heard(&raw, "\"code\":\"request_timeout\""));
+        loop_timer_stop(f->loop, &drip);
+        raw_close(&raw);
+    }
+    assert_int_equal(f->seen, 0);
+}
+
 static void silent_connections_are_closed(void **state)
 {
     struct fixture *f = *state;
@@ -431,6 +494,8 @@ int main(void)
         CASE(a_client_that_went_away_harms_nobody),
         CASE(hundreds_may_wait_at_once),
         CASE(more_connections_than_the_limit_wait_for_a_place),
+        CASE(a_newcomer_gets_the_place_of_a_silent_one),
+        CASE(a_request_that_drips_is_ended),
         CASE(silent_connections_are_closed),
         CASE(waiting_costs_nothing),
         CASE(a_drain_lets_open_requests_finish),
