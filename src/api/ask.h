@@ -49,6 +49,10 @@ void ask_store_failed(struct ask *ask, const struct err *err);
 void ask_no_session(struct ask *ask); /* or, if the last load says so, the next */
 void ask_erased(struct ask *ask);
 
+/* approvals.c: answers with the row that ask->op has read, or with why there is none. */
+void ask_reply_approval(struct ask *ask, const struct store_op *op, const char *const *extra);
+void ask_no_approval(struct ask *ask);
+
 /* Submits ask->op, which the caller has filled in; done gets the ask. */
 void ask_submit(struct ask *ask, store_done_fn *done);
 

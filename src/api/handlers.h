@@ -6,7 +6,10 @@
 
 /* sessions_write.c */
 route_fn sessions_create, sessions_patch, sessions_erase, sessions_message, sessions_cancel,
-    sessions_pause, sessions_resume, sessions_retry, sessions_fork, sessions_settle;
+    sessions_pause, sessions_resume, sessions_retry, sessions_fork, sessions_settle,
+    approvals_decide;
+
+route_fn approvals_list, approvals_get; /* approvals.c */
 
 route_fn sessions_get;  /* session_get.c */
 route_fn sessions_list; /* sessions_list.c */

@@ -10,6 +10,8 @@ static const char *const list_query[] = { "status", "agent", "q", "metadata.",
 static const char *const events_query[] = { "after", "limit", "wait", NULL };
 static const char *const steps_query[] = { "cursor", "limit", NULL };
 
+static const char *const approvals_query[] = { "status", "cursor", "limit", NULL };
+
 static const struct route routes[] = {
     { "POST", "/v1/sessions", sessions_create, no_query },
     { "GET", "/v1/sessions", sessions_list, list_query },
@@ -25,6 +27,9 @@ static const struct route routes[] = {
     { "POST", "/v1/sessions/{id}/retry", sessions_retry, no_query },
     { "POST", "/v1/sessions/{id}/fork", sessions_fork, no_query },
     { "POST", "/v1/sessions/{id}/calls/{n}/settle", sessions_settle, no_query },
+    { "GET", "/v1/approvals", approvals_list, approvals_query },
+    { "GET", "/v1/approvals/{id}", approvals_get, no_query },
+    { "POST", "/v1/approvals/{id}", approvals_decide, no_query },
     { "GET", "/v1/agents", agents_list, no_query },
     { "GET", "/v1/version", version_get, no_query },
     { "GET", "/livez", livez_get, no_query },

@@ -1,7 +1,7 @@
 /*
  * sessions_write.c - what changes a session: POST /v1/sessions, PATCH and DELETE /v1/sessions/{id},
- * and POST
- * .../messages | cancel | pause | resume | retry | fork | calls/{n}/settle.
+ * POST .../messages | cancel | pause | resume | retry | fork | calls/{n}/settle, and POST
+ * /v1/approvals/{id}.
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
  */
@@ -10,6 +10,7 @@
 
 #include "api/ask.h"
 #include "api/body.h"
+#include "api/json_approval.h"
 #include "api/json_session.h"
 #include "base/hash.h"
 #include "base/id.h"
@@ -21,7 +22,9 @@ enum {
     LOCATION_MAX = 96,
     ROUTE_MAX = 128,
     SETTLE_OUTPUT_MAX = 1024 * 1024,
-    SETTLE_NOTE_MAX = 64 * 1024
+    SETTLE_NOTE_MAX = 64 * 1024,
+    DECIDE_NOTE_MAX = 4096,
+    DECIDE_BY_MAX = 64
 };
 
 /* As the engine says it. */
@@ -33,7 +36,7 @@ enum {
 struct change {
     struct engine_request request;
     struct json *body; /* the request's slices point into it */
-    struct buf context, metadata;
+    struct buf context, metadata, arguments;
     char body_hash[SHA256_TEXT_MAX];
     char by[64];
     char route[ROUTE_MAX];
@@ -47,6 +50,7 @@ static void free_change(void *work)
     json_free(change->body);
     buf_release(&change->context);
     buf_release(&change->metadata);
+    buf_release(&change->arguments);
     free(change);
 }
 
@@ -103,7 +107,9 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
 
     switch (request->err.code) {
     case ERR_NOT_FOUND:
-        if (request->kind == ENGINE_CREATE)
+        if (request->kind == ENGINE_DECIDE)
+            ask_no_approval(ask);
+        else if (request->kind == ENGINE_CREATE)
             ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", text);
         else if (request->kind == ENGINE_SETTLE &&
                  slice_is(slice_of(code_or(request, "")), CALL_NOT_FOUND))
@@ -159,17 +165,72 @@ static void reply_erased(struct ask *ask)
     ask_reply(ask, 200, &json, NULL);
 }
 
+/* ---- decisions ---- */
+
+static void read_approval(struct ask *ask, store_done_fn *done)
+{
+    const struct change *change = ask->work;
+
+    ask->op = (struct store_op){ .kind = STORE_APPROVAL,
+                                 .approval = { .session = change->request.session,
+                                               .call = change->request.call } };
+    ask_submit(ask, done);
+}
+
+static void on_decided(struct store_op *op, void *arg)
+{
+    struct ask *ask = arg;
+    const struct change *change = ask->work;
+    static const char *const replayed[] = { "Idempotency-Replayed", "true", NULL };
+
+    ask_reply_approval(ask, op, change->request.is_replay ? replayed : NULL);
+}
+
+/* Somebody was faster, or nobody asks any more: who, and what came of it. */
+static void on_closed(struct store_op *op, void *arg)
+{
+    static const char *const codes[APPROVAL_STATUS_COUNT] = {
+        [APPROVAL_PENDING] = "approval_closed",   [APPROVAL_APPROVED] = "approval_decided",
+        [APPROVAL_REJECTED] = "approval_decided", [APPROVAL_EXPIRED] = "approval_expired",
+        [APPROVAL_SETTLED] = "approval_decided",  [APPROVAL_CANCELLED] = "approval_cancelled",
+    };
+    struct ask *ask = arg;
+    CLEANUP(buf_release) struct buf text = { .max = 512 };
+
+    if (op->err.code == ERR_NOT_FOUND) {
+        ask_no_approval(ask);
+        return;
+    }
+    if (op->err.code) {
+        ask_store_failed(ask, &op->err);
+        return;
+    }
+    approval_put_outcome(&text, &op->approval.row);
+    ask_reply_problem(ask, 409, codes[op->approval.row.status],
+                      "No decision is asked for any more: it was %s. Nothing was changed.",
+                      buf_cstr(&text));
+}
+
 static void on_changed(struct engine_request *request, void *arg)
 {
     struct ask *ask = arg;
     struct change *change = ask->work;
 
+    if (request->kind == ENGINE_DECIDE && request->err.code == ERR_CONFLICT &&
+        slice_is(slice_of(request->code), "approval_closed")) {
+        read_approval(ask, on_closed);
+        return;
+    }
     if (request->err.code) {
         refuse_change(ask, request);
         return;
     }
     if (request->kind == ENGINE_ERASE) {
         reply_erased(ask);
+        return;
+    }
+    if (request->kind == ENGINE_DECIDE) {
+        read_approval(ask, on_decided);
         return;
     }
     (void)snprintf(change->location, sizeof(change->location), "/v1/sessions/%s", request->id.text);
@@ -414,6 +475,53 @@ static int read_fork(struct ask *ask, struct change *change, struct refusal *ret
     return 0;
 }
 
+/* Text for people: what it was typed as, without anything that is not shown. */
+static int read_by(const struct json *by, struct refusal *ret_refusal)
+{
+    struct slice text = json_str(by);
+    int is_fine = !by || (text.len > 0 && text.len <= DECIDE_BY_MAX);
+
+    for (size_t i = 0; i < text.len; i++)
+        is_fine &= (unsigned char)text.ptr[i] >= 0x20 && text.ptr[i] != 0x7f;
+    if (is_fine)
+        return 0;
+    return refuse(ret_refusal, 422, "out_of_range",
+                  "'by' is who decides: 1 to %d bytes without control characters.", DECIDE_BY_MAX);
+}
+
+static int read_decide(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    const struct json *body = change->body;
+    struct slice decision = json_str(json_get(body, "decision"));
+    const struct json *arguments = json_get(body, "arguments");
+    char text[QUOTED_TEXT_MAX];
+
+    request->hash = json_str(json_get(body, "arguments_hash"));
+    request->note = json_str(json_get(body, "note"));
+    if (slice_is(decision, decision_name(DECISION_APPROVE)))
+        request->decision = DECISION_APPROVE;
+    else if (slice_is(decision, decision_name(DECISION_REJECT)))
+        request->decision = DECISION_REJECT;
+    else
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'decision' must be 'approve' or 'reject', not '%s'.",
+                      quoted_text(text, decision));
+    if (arguments && request->decision == DECISION_REJECT)
+        return refuse(ret_refusal, 422, "out_of_range",
+                      "'arguments' are what is to run instead; what is rejected has none.");
+    if (request->note.len > DECIDE_NOTE_MAX)
+        return refuse(ret_refusal, 422, "out_of_range", "'note' must have at most %d bytes.",
+                      DECIDE_NOTE_MAX);
+    if (read_by(json_get(body, "by"), ret_refusal))
+        return 1;
+    if (json_get(body, "by"))
+        request->by = json_str(json_get(body, "by"));
+    request->arguments =
+        text_of(&change->arguments, arguments, http_request_body(ask->request).len);
+    return 0;
+}
+
 static int read_nothing(struct ask *ask, struct change *change, struct refusal *ret_refusal)
 {
     (void)ask;
@@ -452,7 +560,10 @@ static void change_session(struct ask *ask, enum engine_request_kind kind,
                                                .by = slice_of(change->by),
                                                .done = on_changed,
                                                .arg = ask };
-    if (kind != ENGINE_CREATE && !id_is_valid(ask->match.id, "ses_"))
+    if (kind == ENGINE_DECIDE &&
+        approval_id_read(&change->request.session, &change->request.call, ask->match.id))
+        ask_no_approval(ask);
+    else if (kind != ENGINE_CREATE && !id_is_valid(change->request.session, "ses_"))
         ask_no_session(ask);
     else if (read_change(ask, change, rules, read, &refusal))
         ask_refuse(ask, &refusal);
@@ -548,4 +659,16 @@ void sessions_settle(struct ask *ask)
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
 
     change_session(ask, ENGINE_SETTLE, &rules, read_settle);
+}
+
+void approvals_decide(struct ask *ask)
+{
+    static const struct field fields[] = {
+        { "decision", JSON_KIND_STRING, 1 },  { "arguments_hash", JSON_KIND_STRING, 1 },
+        { "arguments", JSON_KIND_OBJECT, 0 }, { "note", JSON_KIND_STRING, 0 },
+        { "by", JSON_KIND_STRING, 0 },
+    };
+    static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
+
+    change_session(ask, ENGINE_DECIDE, &rules, read_decide);
 }

@@ -49,6 +49,7 @@ void build_warnings(struct build *build);    /* of what nobody uses */
 void build_exec(struct build *build, struct config_tool *tool, struct fields exec);
 void build_paths(struct build *build, struct config_tool *tool, struct fields exec);
 void build_reconcile(struct build *build, struct config_tool *tool, struct fields reconcile);
+void build_approval(struct build *build, struct config_tool *tool, struct fields fields);
 
 /* The rest are helpers of those. */
 struct retry_policy build_retry(struct build *build, struct fields retry);

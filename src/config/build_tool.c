@@ -127,6 +127,7 @@ static void build_tool(struct build *build, struct config_tool *tool, struct fie
         return;
     tool->retry = build_retry(build, fields_inner(fields, "retry"));
     build_effects(build, tool, fields);
+    build_approval(build, tool, fields);
     if (has_exec && has_builtin)
         report_error(build->report, yaml_get(fields.map, "builtin")->name_at,
                      "%s has both 'exec' and 'builtin'; remove one", yaml_path(fields.map).text);

@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "base/utf8.h"
+#include "config/yaml_json.h"
 
 enum { NAME_MAX_BYTES = 64 };
 
@@ -253,6 +254,88 @@ static void check_named_maps(struct check *check, struct yaml_node *node, const 
     }
 }
 
+/* ---- approvals ---- */
+
+/* One of these words. */
+static void check_word(struct check *check, struct yaml_node *node, const struct key *key,
+                       const char *const *words, size_t n)
+{
+    int is_known = 0;
+
+    if (!check_scalar(check, node, key))
+        return;
+    for (size_t i = 0; i < n; i++)
+        is_known |= slice_is(node->text, words[i]);
+    if (is_known)
+        return;
+    report_error(check->report, node->at, "%s: %s is not known; write %s%s", yaml_path(node).text,
+                 quote(node->written).text, value_type_name(key->type),
+                 hint_among(words, n, node->written).text);
+    bad(node);
+}
+
+/* A list of mappings, none of them missing. */
+static void check_maps(struct check *check, struct yaml_node *node, const struct key *key,
+                       enum section section)
+{
+    if (!check_kind(check, node, YAML_LIST, key))
+        return;
+    check_count(check, node, key);
+    if (node->count == 0) {
+        report_error(check->report, yaml_where(node), "%s is empty; it needs one entry at least",
+                     yaml_path(node).text);
+        bad(node);
+    }
+    for (struct yaml_node *child = node->first; child; child = child->next)
+        if (check_kind(check, child, YAML_MAP, &(struct key){ .type = VALUE_MAP }))
+            check_map(check, child, section);
+}
+
+static void check_approval(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    static const char *const words[] = { "never", "always" };
+
+    if (node->kind == YAML_TEXT)
+        check_word(check, node, key, words, ARRAY_LEN(words));
+    else if (node->kind == YAML_MAP)
+        check_map(check, node, SECTION_APPROVAL);
+    else
+        check_maps(check, node, key, SECTION_APPROVAL);
+}
+
+static void check_when(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    static const char *const words[] = { "always" };
+
+    if (node->kind == YAML_TEXT)
+        check_word(check, node, key, words, ARRAY_LEN(words));
+    else
+        check_maps(check, node, key, SECTION_CONDITION);
+}
+
+static void check_single(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    enum json_kind kind = yaml_json_kind(node);
+
+    if (kind != JSON_KIND_NULL && !check_scalar(check, node, key))
+        return;
+    kind = yaml_json_kind(node);
+    if (key->type != VALUE_ANY_NUMBER || kind == JSON_KIND_INT || kind == JSON_KIND_REAL)
+        return;
+    report_error(check->report, node->at, "%s must be a number, not %s", yaml_path(node).text,
+                 json_kind_name(kind));
+    bad(node);
+}
+
+static void check_singles(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    if (!check_kind(check, node, YAML_LIST, key))
+        return;
+    check_count(check, node, key);
+    for (struct yaml_node *child = node->first; child; child = child->next)
+        check_single(check, child, &(struct key){ .type = VALUE_SINGLE });
+}
+
 /* Recurses no deeper than YAML_DEPTH_MAX. */
 static void expand_all(struct check *check, struct yaml_node *node)
 {
@@ -285,6 +368,11 @@ static void check_value(struct check *check, struct yaml_node *node, const struc
         return;
     case VALUE_NAMED_MAPS: check_named_maps(check, node, key); return;
     case VALUE_SCHEMA: expand_all(check, node); return;
+    case VALUE_APPROVAL: check_approval(check, node, key); return;
+    case VALUE_WHEN: check_when(check, node, key); return;
+    case VALUE_ANY_NUMBER:
+    case VALUE_SINGLE: check_single(check, node, key); return;
+    case VALUE_SINGLES: check_singles(check, node, key); return;
     case VALUE_SCRIPT: return;
     case VALUE_TYPE_COUNT: break;
     }

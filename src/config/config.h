@@ -68,6 +68,7 @@ struct config_tool {
     const char *const *reconcile; /* NULL-terminated; NULL: there is none */
     int64_t reconcile_timeout_ms;
     struct retry_policy retry;
+    const char *approval; /* who must agree to a call, JSON (core/approval.h); NULL: nobody */
 };
 
 struct config_agent {

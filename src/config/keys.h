@@ -17,6 +17,8 @@ enum section {
     SECTION_TOOL,
     SECTION_EXEC,
     SECTION_RECONCILE,
+    SECTION_APPROVAL,
+    SECTION_CONDITION,
     SECTION_AGENT,
     SECTION_AGENT_LIMITS,
     SECTION_WINDOW,
@@ -39,6 +41,11 @@ enum value_type {
     VALUE_MAP,        /* a section of its own: key.inner */
     VALUE_NAMED_MAPS, /* names, and for each a section: key.inner */
     VALUE_SCHEMA,     /* free YAML, expanded */
+    VALUE_APPROVAL,   /* never, always, or one or a list of SECTION_APPROVAL */
+    VALUE_WHEN,       /* always, or a list of SECTION_CONDITION */
+    VALUE_ANY_NUMBER, /* as JSON has them */
+    VALUE_SINGLE,     /* text, a number, true, false or null, as JSON has them */
+    VALUE_SINGLES,    /* a list of those */
     VALUE_SCRIPT,     /* free YAML, left as it is */
     VALUE_TYPE_COUNT
 };

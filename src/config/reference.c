@@ -28,6 +28,11 @@ static const char *noun(enum value_type type)
     case VALUE_NAMED_MAPS: return "for each name a mapping, see below";
     case VALUE_SCHEMA: return "JSON Schema";
     case VALUE_SCRIPT: return "list of replies";
+    case VALUE_APPROVAL: return "word, mapping or list of mappings, see below";
+    case VALUE_WHEN: return "word, or list of mappings, see below";
+    case VALUE_ANY_NUMBER: return "number";
+    case VALUE_SINGLE: return "text, number, true, false or null";
+    case VALUE_SINGLES: return "list of such values";
     case VALUE_CHOICE:
     case VALUE_TYPE_COUNT: break;
     }
@@ -36,7 +41,9 @@ static const char *noun(enum value_type type)
 
 static void put_value(struct buf *buf, const struct key *key)
 {
-    int is_counted = key->type == VALUE_TEXTS || key->type == VALUE_COMMAND;
+    int is_counted = key->type == VALUE_TEXTS || key->type == VALUE_COMMAND ||
+                     key->type == VALUE_APPROVAL || key->type == VALUE_WHEN ||
+                     key->type == VALUE_SINGLES;
 
     if (key->type == VALUE_CHOICE) {
         put_words(buf, key);

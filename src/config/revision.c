@@ -91,6 +91,10 @@ static void put_tool(struct buf *buf, const struct config_tool *tool)
         put_text(buf, "builtin", tool->builtin);
     put_text(buf, "effects", tool->is_once ? "once" : "repeatable");
     put_retry(buf, &tool->retry);
+    if (tool->approval) { /* one without keeps the text that it had in former versions */
+        json_key(buf, "approval");
+        json_put_raw(buf, slice_of(tool->approval));
+    }
     json_end(buf, '}');
 }
 

@@ -21,6 +21,11 @@ const char *value_type_name(enum value_type type)
     case VALUE_NAMED_MAPS: return "a mapping of names";
     case VALUE_SCHEMA: return "a JSON Schema";
     case VALUE_SCRIPT: return "a list of replies";
+    case VALUE_APPROVAL: return "never, always, a mapping or a list of mappings";
+    case VALUE_WHEN: return "always, or a list of conditions";
+    case VALUE_ANY_NUMBER: return "a number";
+    case VALUE_SINGLE: return "a single value";
+    case VALUE_SINGLES: return "a list of single values";
     case VALUE_TYPE_COUNT: break;
     }
     assert_failed("a value has a type", __FILE__, __LINE__);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "engine/approvals.h"
 #include "engine/arguments.h"
 #include "engine/engine_internal.h"
 
@@ -27,13 +28,36 @@ struct answer {
 struct declared {
     struct event_extra extras[8];
     struct slice arguments;
-    struct slice refusal; /* NULL: it is carried out */
+    struct slice refusal;  /* NULL: it is carried out */
+    struct slice approval; /* what people are asked; NULL: nobody is */
     char hash[SHA256_TEXT_MAX];
 };
 
 static const char *const fits[] = {
     [ARGUMENTS_UNKNOWN] = NULL, [ARGUMENTS_FIT] = "true", [ARGUMENTS_MISFIT] = "false"
 };
+
+/* Who must agree, in the journal; and what they are shown. */
+static struct slice ask_people(struct tick *tick, const struct arguments_check *check,
+                               struct call_decl *decl, struct declared *declared)
+{
+    CLEANUP(buf_release) struct buf needed = { .max = (size_t)64 * 1024 };
+    const struct approval_need *need = &check->need;
+
+    decl->approvals_needed = need->approvers;
+    decl->on_expiry = need->on_expiry;
+    decl->due_ms = need->expires_ms > 0 ? tick->now_ms + need->expires_ms : 0;
+    declared->approval =
+        approval_write(tick, &(struct approval_record){ .arguments = check->text,
+                                                        .hash = slice_of(declared->hash),
+                                                        .need = *need,
+                                                        .still_needed = need->approvers });
+    tick->bytes += declared->approval.len;
+    json_begin(&needed, '{');
+    approval_put_need(&needed, need);
+    json_end(&needed, '}');
+    return arena_slice(tick->arena, buf_slice(&needed));
+}
 
 static void declare(struct tick *tick, const struct model_tool_call *call, struct call_decl *decl,
                     struct declared *declared)
@@ -66,7 +90,10 @@ static void declare(struct tick *tick, const struct model_tool_call *call, struc
     declared->extras[4] = (struct event_extra){ .name = "fits",
                                                 .kind = EXTRA_JSON,
                                                 .text = slice_of(fits[check.fit]) };
-    declared->extras[5] = (struct event_extra){ 0 };
+    declared->extras[5] = (struct event_extra){ .name = "approval", .kind = EXTRA_JSON };
+    declared->extras[6] = (struct event_extra){ 0 };
+    if (check.need.approvers > 0 && !check.refusal.ptr)
+        declared->extras[5].text = ask_people(tick, &check, decl, declared);
 }
 
 struct slice answer_refusal(const struct live *live, uint32_t call)
@@ -83,9 +110,14 @@ struct slice answer_refusal(const struct live *live, uint32_t call)
 static void keep_calls(struct live *live, const struct session_event *event,
                        const struct model_result *result, const struct declared *declared)
 {
-    for (uint32_t i = 0; i < event->model_answered.calls_n; i++)
-        live_add_call(live, event->model_answered.first_call + i, result->calls[i].id,
-                      result->calls[i].name, declared[i].arguments, declared[i].refusal);
+    for (uint32_t i = 0; i < event->model_answered.calls_n; i++) {
+        uint32_t number = event->model_answered.first_call + i;
+
+        live_add_call(live, number, result->calls[i].id, result->calls[i].name,
+                      declared[i].arguments, declared[i].refusal);
+        if (declared[i].approval.ptr)
+            live_call(live, number)->approval = slice_dup(declared[i].approval);
+    }
 }
 
 /* ---- the answer ---- */

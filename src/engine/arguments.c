@@ -3,6 +3,7 @@
  */
 #include "engine/arguments.h"
 
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 /* The arguments as JSON and as canonical text; ERR_INVALID if they are no JSON object. */
@@ -42,12 +43,18 @@ static void check_fit(struct tick *tick, const struct revision_tool *tool, const
         check->refusal =
             tick_text(tick,
                       "The arguments of this tool cannot be checked, so it does not run: "
-                      "its parameters are no JSON Schema: %s. Go on without it.",
+                      "%s. Go on without it.",
                       tool->defect);
         return;
     }
     if (json_schema_check(tool->schema, root, &faults, &err) == ERR_NONE) {
         check->fit = ARGUMENTS_FIT;
+        check->need = approval_judge(tool->policy, root);
+        if (check->need.approvers > 0 && check->text.len > APPROVAL_ARGUMENTS_MAX)
+            check->refusal = tick_text(tick,
+                                       "A person must approve this call, and its arguments are "
+                                       "too long to be looked at: at most %d bytes are.",
+                                       APPROVAL_ARGUMENTS_MAX);
         return;
     }
     check->fit = ARGUMENTS_MISFIT;

@@ -2,12 +2,14 @@
  * arguments.h - may a tool call of the model be carried out? For src/engine/ only.
  *
  * It may if the session's revision has the tool, and the arguments are a JSON object that fits the
- * JSON Schema in the tool's `parameters`. A tool whose schema this version cannot compile (a
- * revision that another version stored) is never run: nothing runs with arguments unchecked.
+ * JSON Schema in the tool's `parameters`. A tool whose schema or approvals this version cannot
+ * compile (a revision that another version stored) is never run: nothing runs with arguments
+ * unchecked.
  */
 #ifndef ENGINE_ARGUMENTS_H
 #define ENGINE_ARGUMENTS_H
 
+#include "core/approval.h"
 #include "model/model.h"
 
 struct tick;
@@ -25,7 +27,8 @@ struct arguments_check {
     struct slice text; /* canonical JSON, none being {}; or what came, if that is no object */
     int is_object;
     enum arguments_fit fit;
-    struct slice refusal; /* in words for the model; NULL: it may be carried out */
+    struct slice refusal;      /* in words for the model; NULL: it may be carried out */
+    struct approval_need need; /* the people who must agree before that */
 };
 
 struct arguments_check arguments_check(struct tick *tick, const struct model_tool_call *call);

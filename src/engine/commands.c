@@ -54,7 +54,7 @@ static void carry_out(struct live *live, const struct session_command *command)
         break;
     case CMD_STOP_TOOL: tool_job_stop(live, command->call, command->attempt); break;
     case CMD_TURN_ENDED: /* told by tick.c, with the row */
-    case CMD_ASK:        /* a call in doubt: its state says that it waits for a person */
+    case CMD_ASK:        /* rows, put by approvals.c into the commit itself */
     case CMD_WITHDRAW: break;
     case CMD_START_CHILD:
     case CMD_CANCEL_CHILD:

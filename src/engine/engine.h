@@ -81,6 +81,7 @@ enum engine_request_kind {
     ENGINE_PATCH,  /* context, metadata, budget: those that are given */
     ENGINE_SETTLE, /* what became of a call in doubt */
     ENGINE_FORK,   /* a new session with this one's events up to `at`, paused */
+    ENGINE_DECIDE, /* a person's decision on a call that needs it */
     ENGINE_ERASE,  /* one that has ended: a tombstone stays. Of an erased one: done, too */
     ENGINE_REQUEST_KIND_COUNT
 };
@@ -95,9 +96,12 @@ struct engine_request {
     struct slice metadata; /* CREATE, PATCH: a JSON object of strings, or empty */
     struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
     uint32_t at;           /* FORK: the last event that is copied; 0: all */
-    uint32_t call;         /* SETTLE: its number, */
+    uint32_t call;         /* SETTLE, DECIDE: its number, */
     enum reconcile_outcome outcome;       /* whether it happened: not OUTCOME_UNKNOWN, */
     struct slice note;                    /* and how that is known; may be empty */
+    enum decision decision;               /* DECIDE; its reason, for the model, is the note */
+    struct slice hash;                    /* DECIDE: of the arguments that were shown */
+    struct slice arguments;               /* DECIDE: others instead, JSON; may be empty */
     struct slice by;                      /* who asks, for the journal */
     struct store_idempotency idempotency; /* tenant, route, key, body_hash; the key may be empty */
 

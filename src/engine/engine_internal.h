@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "core/approval.h"
 #include "core/event_json.h"
 #include "engine/engine.h"
 #include "engine/history.h"
@@ -81,6 +82,9 @@ struct call_info {
     char *tool;
     char *arguments; /* JSON text */
     char *refusal;   /* why it is not carried out; NULL: it is */
+    char *approval;  /* what people are asked, and have said (approvals.h); NULL: nobody is */
+    int is_edited;   /* its arguments are a person's */
+    int has_row;     /* it was asked about: load.c reads that */
 };
 
 struct live {
@@ -176,6 +180,15 @@ struct tick_end {
 
 enum { TICK_EVENTS_MAX = 160 };
 
+/* What the tick changes of what people are asked about a call. */
+struct tick_ask {
+    struct tick_ask *next;
+    uint32_t call;
+    enum approval_status status;
+    struct slice body;      /* of its row */
+    struct slice arguments; /* that it is to run with; NULL: as the model wrote them */
+};
+
 struct tick {
     struct live *live;
     struct arena *arena;
@@ -192,8 +205,9 @@ struct tick {
     int64_t now_ms;
     uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
     struct slice context, metadata;          /* new ones, or NULL */
-    struct tick_reason reason;               /* of the end that is about to follow */
-    struct tick_end *ends;                   /* of turns, in order */
+    struct tick_ask *asks;
+    struct tick_reason reason; /* of the end that is about to follow */
+    struct tick_end *ends;     /* of turns, in order */
     struct tick_end **ends_last;
     int has_permit;    /* it holds one for a model_started */
     int is_claim;      /* commit even without events: the owner changes */
@@ -389,6 +403,8 @@ void fork_look(struct live *live, struct tick *tick, struct input *input);
 void fork_looked(struct live *live, struct input *input, const struct err *err);
 void fork_free(struct fork *fork); /* NULL-safe */
 
+/* decide.c: a person decides on a call that needs it */
+void decide_apply(struct live *live, struct tick *tick, struct input *input);
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 

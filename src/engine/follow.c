@@ -5,6 +5,7 @@
  * the model needs for calls that will never have one of their own.
  */
 #include "core/price.h"
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 /* What people and the model are told about an end that is not a completion. */
@@ -126,8 +127,9 @@ void follow_dues(struct tick *tick)
         switch (due.kind) {
         case EV_TURN_ENDED: follow_turn_end(tick, due.cause, (struct spend){ 0 }); break;
         case EV_TOOL_FAILED: follow_refused(tick, &due); break;
+        case EV_APPROVAL_EXPIRED: follow_expired(tick, due.call); break;
         default:
-            /* Waits, approvals and leases: no configuration of this version declares them. */
+            /* Waits and leases: no configuration of this version declares them. */
             assert_failed("an event is due that nothing declared", __FILE__, __LINE__);
         }
     }

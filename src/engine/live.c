@@ -95,6 +95,7 @@ static void call_info_free(struct call_info *info)
     free(info->tool);
     free(info->arguments);
     free(info->refusal);
+    free(info->approval);
     free(info);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/hash.h"
 #include "base/log.h"
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 struct load {
@@ -18,8 +19,9 @@ struct load {
     char hash[SHA256_TEXT_MAX];          /* of the revision */
     uint32_t sources[SESSION_CALLS_MAX]; /* events still to be read for their calls */
     unsigned sources_n;
-    uint32_t span; /* of the history: so many events from the end */
-    int is_begun;  /* its model_started was seen, or it begins with the journal */
+    uint32_t approvals_after; /* calls whose approvals have been read */
+    uint32_t span;            /* of the history: so many events from the end */
+    int is_begun;             /* its model_started was seen, or it begins with the journal */
 };
 
 static void replace(char **text, struct slice with)
@@ -69,11 +71,12 @@ static void submit(struct load *load, enum store_op_kind kind, store_done_fn *do
 /* ---- the calls that are open ---- */
 
 static void on_source(struct store_op *op, void *arg);
+static void load_next_approval(struct load *load);
 
 static void load_next_source(struct load *load)
 {
     if (load->sources_n == 0) {
-        load_end(load);
+        load_next_approval(load);
         return;
     }
     uint32_t seq = load->sources[--load->sources_n];
@@ -84,6 +87,50 @@ static void load_next_source(struct load *load)
                                               .limit = 1,
                                               .what = STORE_EVENTS_BODIES } };
     submit(load, STORE_EVENTS, on_source);
+}
+
+/* ---- what people are asked about them ---- */
+
+static void on_approval(struct store_op *op, void *arg)
+{
+    struct load *load = arg;
+    struct live *live = load->live;
+    struct call_info *info = live_call(live, op->approval.call);
+    struct err err = op->err;
+
+    ASSERT(info);
+    if (err.code == ERR_NOT_FOUND || /* the journal says that there is one */
+        (err.code == ERR_NONE && approval_take(info, op->approval.row.body, &err)))
+        err.code = ERR_CORRUPT;
+    if (err.code != ERR_NONE) {
+        (void)err_wrap(&err, "the approval of call %u", info->number);
+        load_failed(load, &err);
+        return;
+    }
+    load->approvals_after = info->number;
+    load_next_approval(load);
+}
+
+/* By number, one after the other: a person is asked about few of them. */
+static void load_next_approval(struct load *load)
+{
+    const struct call_info *next = NULL;
+
+    for (const struct call_info *info = load->live->calls; info; info = info->next) {
+        int is_asked = info->approval || info->has_row;
+
+        if (is_asked && info->number > load->approvals_after &&
+            session_call(live_state(load->live), info->number) &&
+            (!next || info->number < next->number))
+            next = info;
+    }
+    if (!next) {
+        load_end(load);
+        return;
+    }
+    load->op = (struct store_op){ .approval = { .session = id_slice(&load->live->id),
+                                                .call = next->number } };
+    submit(load, STORE_APPROVAL, on_approval);
 }
 
 static enum err_code take_calls(struct live *live, struct slice body, struct err *err)
@@ -105,6 +152,7 @@ static enum err_code take_calls(struct live *live, struct slice body, struct err
             return err->code;
         live_add_call(live, number, json_str(json_get(call, "id")),
                       json_str(json_get(call, "tool")), buf_slice(&arguments), (struct slice){ 0 });
+        live_call(live, number)->has_row = json_int(json_get(call, "approvals"), 0) > 0;
     }
     return ERR_NONE;
 }

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 /* What the outside has got last may still be at work there when its sender is gone. */
@@ -173,7 +174,8 @@ enum verdict reconciled_add(struct tick *tick, const struct verdict_on_doubt *sa
     event.tool_reconciled.outcome = said->outcome;
     if (is_answer && info)
         engine_format(tick->live)
-            ->put_tool_result(&wire, slice_of(info->id), said_to_model(said), 0);
+            ->put_tool_result(&wire, slice_of(info->id),
+                              approval_tell(tick, info, said_to_model(said)), 0);
     enum verdict verdict =
         tick_add(tick,
                  &(struct tick_event){

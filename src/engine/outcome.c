@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 struct outcome {
@@ -36,7 +37,9 @@ static void put_result_wire(struct tick *tick, uint32_t call, int is_error, stru
     const struct session_call *slot = session_call(&tick->state, call);
 
     if (info && slot && !slot->is_orphan) /* else the end of its turn has answered it */
-        engine_format(tick->live)->put_tool_result(wire, slice_of(info->id), output, is_error);
+        engine_format(tick->live)
+            ->put_tool_result(wire, slice_of(info->id), approval_tell(tick, info, output),
+                              is_error);
 }
 
 /* False if it does not fit: with so much of stdout it is too long for the store. */
@@ -146,7 +149,8 @@ static void failed(struct tick *tick, const struct outcome *outcome)
 
     event.tool_failed.retry_at_ms = next_try(tick, outcome, info);
     if (event.tool_failed.retry_at_ms == 0 && info)
-        engine_format(tick->live)->put_tool_result(&wire, slice_of(info->id), message, 1);
+        engine_format(tick->live)
+            ->put_tool_result(&wire, slice_of(info->id), approval_tell(tick, info, message), 1);
     if (tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
                                              .wire = buf_slice(&wire) }) != VERDICT_MOVED)

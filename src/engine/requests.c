@@ -268,6 +268,7 @@ static enum event_kind kind_of(enum engine_request_kind kind)
     case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
     case ENGINE_SETTLE: return EV_TOOL_RECONCILED;
     case ENGINE_FORK: return EV_FORKED;
+    case ENGINE_DECIDE: return EV_APPROVAL_DECIDED;
     case ENGINE_ERASE: /* no event tells of it */
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
@@ -376,6 +377,8 @@ static input_apply_fn *apply_of(enum engine_request_kind kind)
         return settle_apply;
     if (kind == ENGINE_FORK)
         return fork_look;
+    if (kind == ENGINE_DECIDE)
+        return decide_apply;
     return kind == ENGINE_ERASE ? erase_apply : change_apply;
 }
 

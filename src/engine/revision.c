@@ -36,7 +36,13 @@ static enum err_code read_tool(struct revision_tool *tool, const struct json *no
     };
     if (json_write(&parameters, json_get(node, "parameters"), err))
         return err_wrap(err, "the parameters of a tool");
-    if (json_schema_new(&tool->schema, json_get(node, "parameters"), NULL, &defect))
+    if (json_schema_new(&tool->schema, json_get(node, "parameters"), NULL, &defect)) {
+        (void)err_wrap(&defect, "its parameters are no JSON Schema");
+    } else if (approval_policy_new(&tool->policy, json_get(node, "approval"), &defect)) {
+        (void)err_wrap(&defect, "its approvals cannot be judged");
+        json_schema_free(TAKE(tool->schema));
+    }
+    if (defect.code != ERR_NONE)
         tool->defect = slice_dup(slice_of(defect.msg));
     tool->parameters_text = buf_detach(&parameters);
     tool->parameters = slice_of(tool->parameters_text);
@@ -129,6 +135,7 @@ void revision_unref(struct revision *revision)
         free(revision->tools[i].parameters_text);
         free(revision->tools[i].defect);
         json_schema_free(revision->tools[i].schema);
+        approval_policy_free(revision->tools[i].policy);
     }
     free(revision->tools);
     free(revision->hash);

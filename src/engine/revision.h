@@ -9,6 +9,7 @@
 
 #include "base/json_schema.h"
 #include "config/config.h"
+#include "core/approval.h"
 #include "core/event.h"
 #include "core/retry.h"
 #include "model/model.h"
@@ -19,7 +20,8 @@ struct revision_tool {
     struct slice parameters;    /* JSON Schema text */
     char *parameters_text;      /* which this holds */
     struct json_schema *schema; /* compiled; NULL: this version cannot, and never runs the tool */
-    char *defect;               /* why not, in words; else NULL */
+    struct approval_policy *policy; /* who must agree to its calls; NULL as schema is */
+    char *defect;                   /* why it is never run, in words; else NULL */
     struct retry_policy retry;
     int is_once; /* effects: once */
 };

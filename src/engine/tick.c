@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
 /* An input adds at most an answer with 32 refused calls and the end of a turn. */
@@ -16,7 +17,8 @@ enum {
     TICK_INPUT_ROOM = SESSION_CALLS_MAX * 2 + 8,
     TICK_EVENTS_FEW = 8,
     BODY_BYTES_MAX = 256 * 1024 * 1024,
-    /* An input adds at most an answer, its wire, the same text as an output, and short events. */
+    /* An input adds at most an answer, its wire, the same text as an output or as what people are
+     * asked, and short events. */
     TICK_BYTES_MAX = STORE_COMMIT_BYTES_MAX - 3 * STORE_BODY_MAX - 8 * 1024 * 1024,
     TICK_BLOB_BYTES_MAX = 8 * 1024 * 1024, /* and with them one more, of any size */
     ESCAPED_BYTES_MAX = 6,                 /* a byte of text as JSON: \u0001 */
@@ -310,6 +312,7 @@ static void tick_submit(struct tick *tick)
         tick->op.commit.row.metadata = tick->metadata; /* NULL: unchanged */
     tick->op.commit.copy_of = tick->copy_of;
     tick->op.commit.copy_n = tick->copy_n;
+    approvals_put(tick, &tick->op.commit);
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -397,6 +400,7 @@ static void committed(struct tick *tick)
     live->retry_ms = 0;
     live->tick = NULL;
     engine->stats.ticks++;
+    approvals_keep(tick);
     live_drop_calls(live);
     suspect_committed(live);
     tell_ended(tick);

@@ -74,6 +74,15 @@ struct mem_blob *mem_blob(const struct mem_store *m, struct slice hash)
     return NULL;
 }
 
+struct mem_approval *mem_approval(const struct mem_store *m, int64_t session, uint32_t call)
+{
+    for (size_t i = m->approvals_n; i-- > 0;) {
+        if (m->approvals[i].session == session && m->approvals[i].row.call == call)
+            return &m->approvals[i];
+    }
+    return NULL;
+}
+
 static void finish(struct mem_store *m, struct store_op *op)
 {
     arena_reset(m->scratch);
@@ -141,6 +150,12 @@ void mem_drop_event(struct mem_session *session)
     mem_drop(event->blob.hash);
 }
 
+void mem_drop_approval(struct mem_approval *approval)
+{
+    mem_drop(approval->row.tool);
+    mem_drop(approval->row.body);
+}
+
 static void free_session(struct mem_session *session)
 {
     const struct store_session *row = &session->row;
@@ -187,6 +202,8 @@ static void free_rows(struct mem_store *m)
     }
     for (size_t i = 0; i < m->workers_n; i++)
         mem_drop(m->workers[i].name);
+    for (size_t i = 0; i < m->approvals_n; i++)
+        mem_drop_approval(&m->approvals[i]);
     for (size_t i = 0; i < m->blobs_n; i++) {
         mem_drop(m->blobs[i].hash);
         mem_drop(m->blobs[i].data);
@@ -198,6 +215,7 @@ static void free_rows(struct mem_store *m)
     free(m->keys);
     free(m->workers);
     free(m->blobs);
+    free(m->approvals);
 }
 
 static void mem_close(struct store *store)

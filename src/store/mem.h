@@ -25,6 +25,11 @@ struct mem_inbox_row {
     struct store_inbox_row row;
 };
 
+struct mem_approval {
+    int64_t session;
+    struct store_approval row; /* by key; its slices are ours, but for those of the session */
+};
+
 struct mem_revision {
     struct slice hash, agent, text;
 };
@@ -55,6 +60,9 @@ struct mem_store {
     struct mem_inbox_row *inbox; /* by id */
     size_t inbox_n, inbox_cap;
     int64_t inbox_last;
+    struct mem_approval *approvals; /* by key */
+    size_t approvals_n, approvals_cap;
+    int64_t approvals_last;
     struct store_idempotency *keys;
     size_t keys_n, keys_cap;
     struct mem_blob *blobs;
@@ -73,6 +81,9 @@ void mem_drop(struct slice bytes);
 void *mem_grow(void *array, size_t n, size_t *cap, size_t size);
 
 void mem_drop_event(struct mem_session *session); /* the first one that is left */
+void mem_drop_approval(struct mem_approval *approval);
+struct mem_approval *mem_approval(const struct mem_store *m, int64_t session,
+                                  uint32_t call);                        /* NULL: none */
 struct mem_blob *mem_blob(const struct mem_store *m, struct slice hash); /* NULL: none */
 struct mem_session *mem_session(const struct mem_store *m, int64_t key); /* NULL: none */
 const struct store_idempotency *mem_key(const struct mem_store *m,

@@ -195,6 +195,57 @@ static void append(struct mem_store *m, struct mem_session *session,
     stored->blob.data = (struct slice){ 0 };
 }
 
+static struct mem_approval *add_approval(struct mem_store *m, int64_t session, uint32_t call)
+{
+    m->approvals = mem_grow(m->approvals, m->approvals_n, &m->approvals_cap, sizeof(*m->approvals));
+    m->approvals[m->approvals_n] = (struct mem_approval){
+        .session = session,
+        .row = { .key = ++m->approvals_last, .call = call, .kind = APPROVAL_KIND_COUNT }
+    };
+    return &m->approvals[m->approvals_n++];
+}
+
+static void put_approval(struct mem_store *m, int64_t session, const struct store_approval *given)
+{
+    struct mem_approval *stored = mem_approval(m, session, given->call);
+    struct store_approval next = *given;
+
+    if (!given->body.ptr) {
+        if (!stored)
+            return;
+        stored->row.status = given->status;
+        stored->row.decided_at_ms = given->decided_at_ms;
+        return;
+    }
+    if (!stored)
+        stored = add_approval(m, session, given->call);
+    if (stored->row.kind == given->kind && stored->row.status == APPROVAL_PENDING)
+        next.requested_at_ms = stored->row.requested_at_ms;
+    next.key = stored->row.key;
+    next.session = (struct slice){ 0 };
+    next.agent = (struct slice){ 0 };
+    next.tool = mem_copy(given->tool);
+    next.body = mem_copy(given->body);
+    mem_drop_approval(stored);
+    stored->row = next;
+}
+
+/* At most so many of them; *rows is lowered by those that went. */
+static void delete_approvals(struct mem_store *m, int64_t session, uint32_t *rows)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < m->approvals_n; i++) {
+        if (m->approvals[i].session == session && *rows != 0) {
+            mem_drop_approval(&m->approvals[i]);
+            --*rows;
+        } else {
+            m->approvals[kept++] = m->approvals[i];
+        }
+    }
+    m->approvals_n = kept;
+}
+
 static void delete_inbox(struct mem_store *m, int64_t id)
 {
     size_t at = find_inbox(m, id);
@@ -222,6 +273,8 @@ static void commit(struct mem_store *m, struct store_op *op)
     for (size_t i = 0; i < c->events_n; i++)
         append(m, session, &c->events[i]);
     update_row(&session->row, &c->row);
+    for (size_t i = 0; i < c->approvals_n; i++)
+        put_approval(m, session->row.key, &c->approvals[i]);
     for (size_t i = 0; i < c->inbox_done_n; i++)
         delete_inbox(m, c->inbox_done[i]);
     remember(m, &c->idempotency);
@@ -330,6 +383,7 @@ static void delete_piece(struct mem_store *m, struct mem_session *session, uint3
         delete_inbox(m, m->inbox[i].row.id);
         (*rows)--;
     }
+    delete_approvals(m, session->row.key, rows);
     while (session->purged<session->row.seq && * rows> 0) {
         drop_name(m, &session->events[session->purged].blob);
         mem_drop_event(session);
@@ -398,6 +452,8 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_SCAN:
     case STORE_KEY:
     case STORE_BLOB:
+    case STORE_APPROVALS:
+    case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__); break;

@@ -359,6 +359,64 @@ static void blob(const struct mem_store *m, struct store_op *op)
     read->data = (struct slice){ data.ptr + from, left < read->length ? left : read->length };
 }
 
+/* ---- approvals ---- */
+
+static struct store_approval approval_row(const struct mem_store *m,
+                                          const struct mem_approval *approval)
+{
+    const struct mem_session *session = mem_session(m, approval->session);
+    struct store_approval row = approval->row;
+
+    row.session = session->row.id;
+    row.agent = session->row.agent;
+    return row;
+}
+
+static int is_listed(const struct mem_store *m, const struct mem_approval *approval,
+                     const struct store_approvals *op)
+{
+    const struct mem_session *session = mem_session(m, approval->session);
+
+    return session && slice_equal(session->row.tenant, op->tenant) &&
+           (op->status == APPROVAL_STATUS_COUNT || approval->row.status == op->status) &&
+           (op->before_key <= 0 || approval->row.key < op->before_key);
+}
+
+static void approvals(const struct mem_store *m, struct store_approvals *op)
+{
+    struct store_approval *rows = arena_alloc(m->scratch, op->limit * sizeof(*rows));
+    size_t bytes = 0;
+
+    op->rows = rows;
+    op->rows_n = 0;
+    op->last_key = 0;
+    op->has_more = 0;
+    for (size_t i = m->approvals_n; i-- > 0;) {
+        if (!is_listed(m, &m->approvals[i], op))
+            continue;
+        if (op->rows_n == op->limit || bytes >= STORE_PAGE_BYTES_MAX) {
+            op->has_more = 1;
+            return;
+        }
+        bytes += m->approvals[i].row.body.len;
+        op->last_key = m->approvals[i].row.key;
+        rows[op->rows_n++] = approval_row(m, &m->approvals[i]);
+    }
+}
+
+static void approval(const struct mem_store *m, struct store_op *op)
+{
+    const struct mem_session *session = map_get(m->session_by_id, op->approval.session);
+    const struct mem_approval *found = session && !session->erased_at_ms
+                                           ? mem_approval(m, session->row.key, op->approval.call)
+                                           : NULL;
+
+    if (found)
+        op->approval.row = approval_row(m, found);
+    else
+        (void)err_set(&op->err, ERR_NOT_FOUND, "nobody was asked about call %u", op->approval.call);
+}
+
 void mem_read(struct mem_store *m, struct store_op *op)
 {
     switch (op->kind) {
@@ -369,6 +427,8 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_KEY: key(m, op); break;
     case STORE_INBOX_LIST: inbox_list(m, op); break;
     case STORE_BLOB: blob(m, op); break;
+    case STORE_APPROVALS: approvals(m, &op->approvals); break;
+    case STORE_APPROVAL: approval(m, op); break;
     case STORE_REVISION_GET: revision_get(m, op); break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:

@@ -32,13 +32,15 @@ struct piece {
     int has_left; /* surely nothing, if not */
 };
 
-static enum progress clear_inbox(struct write *w, struct piece *piece, struct write_outcome *o)
+/* ST_INBOX_CLEAR, ST_APPROVALS_CLEAR */
+static enum progress clear_rows(struct write *w, enum statement which, struct piece *piece,
+                                struct write_outcome *o)
 {
     int deleted = 0;
 
-    sqlite_bind_int(w->st[ST_INBOX_CLEAR], 1, piece->session);
-    sqlite_bind_int(w->st[ST_INBOX_CLEAR], 2, piece->rows);
-    enum progress progress = write_run_counted(w, ST_INBOX_CLEAR, &deleted, o);
+    sqlite_bind_int(w->st[which], 1, piece->session);
+    sqlite_bind_int(w->st[which], 2, piece->rows);
+    enum progress progress = write_run_counted(w, which, &deleted, o);
 
     piece->rows -= (uint32_t)deleted;
     return progress;
@@ -74,8 +76,10 @@ static enum progress delete_piece(struct write *w, struct piece *piece, struct w
     static const enum statement steps[] = { ST_BLOBS_ERASED_PUT, ST_BLOBS_DELETE,
                                             ST_BLOB_NAMES_DELETE, ST_EVENTS_DELETE };
     int64_t until_seq = 0;
-    enum progress progress = clear_inbox(w, piece, o);
+    enum progress progress = clear_rows(w, ST_INBOX_CLEAR, piece, o);
 
+    if (progress == GO_ON)
+        progress = clear_rows(w, ST_APPROVALS_CLEAR, piece, o);
     if (progress == GO_ON)
         progress = measure_events(w, piece, &until_seq, o);
     if (until_seq == 0)

@@ -36,6 +36,11 @@ enum {
 #define EVENTS_WHERE                                                                               \
     " FROM event WHERE session = ?1 AND seq > ?2 AND seq <= ?3" IS_THERE " ORDER BY seq LIMIT ?4"
 
+/* In the order of read_approval(). */
+#define APPROVAL_COLUMNS                                                                           \
+    "SELECT a.key, s.id, s.agent, a.call, a.kind, a.status, a.tool, a.requested_at_ms,"            \
+    " a.expires_at_ms, a.decided_at_ms, a.body FROM approval a "
+
 enum statement {
     ST_LOAD,
     ST_LOAD_TEXTS,
@@ -45,6 +50,9 @@ enum statement {
     ST_INBOX,
     ST_REVISION,
     ST_BLOB,
+    ST_APPROVALS,
+    ST_APPROVALS_OF_STATUS,
+    ST_APPROVAL,
     ST_TOMBSTONE,
     STATEMENT_COUNT
 };
@@ -81,6 +89,15 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         " AND p.at >= (SELECT coalesce(max(at), 0) FROM blob_piece"
         " WHERE blob = b.key AND at <= ?3)"
         " WHERE n.session = ?1 AND n.call = ?2" IS_THERE " ORDER BY p.at",
+    [ST_APPROVALS] = APPROVAL_COLUMNS "CROSS JOIN session s ON s.key = a.session"
+                                      " WHERE +a.tenant = ?1 AND a.key < ?3"
+                                      " ORDER BY a.key DESC LIMIT ?4",
+    [ST_APPROVALS_OF_STATUS] =
+        APPROVAL_COLUMNS "INDEXED BY approval_status CROSS JOIN session s ON s.key = a.session"
+                         " WHERE a.tenant = ?1 AND a.status = ?2 AND a.key < ?3"
+                         " ORDER BY a.key DESC LIMIT ?4",
+    [ST_APPROVAL] = APPROVAL_COLUMNS "JOIN session s ON s.key = a.session"
+                                     " WHERE s.id = ?1 AND a.call = ?2",
     [ST_TOMBSTONE] = "SELECT erased_at_ms FROM tombstone WHERE id = ?1",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
@@ -441,6 +458,70 @@ static void read_blob(struct rows *rows, struct store_blob_read *op)
     op->data = arena_slice(rows->arena, buf_slice(&data));
 }
 
+/* ---- approvals ---- */
+
+static struct store_approval read_approval(struct rows *rows)
+{
+    struct store_approval row = {
+        .key = column_int(rows, 0, INT64_MAX),
+        .session = column_text(rows, 1),
+        .agent = column_text(rows, 2),
+        .call = column_u32(rows, 3),
+        .kind = approval_kind_of(sqlite_column(rows->st, 4)),
+        .status = approval_status_of(sqlite_column(rows->st, 5)),
+        .tool = column_text(rows, 6),
+        .requested_at_ms = sqlite3_column_int64(rows->st, 7),
+        .expires_at_ms = sqlite3_column_int64(rows->st, 8),
+        .decided_at_ms = sqlite3_column_int64(rows->st, 9),
+        .body = column_text(rows, 10),
+    };
+
+    if (row.kind == APPROVAL_KIND_COUNT || row.status == APPROVAL_STATUS_COUNT)
+        rows->is_bad = 1;
+    return row;
+}
+
+static void read_approvals(struct rows *rows, struct store_approvals *op)
+{
+    struct store_approval *found = arena_alloc(rows->arena, op->limit * sizeof(*found));
+
+    op->rows_n = 0;
+    op->has_more = 0;
+    op->last_key = 0;
+    op->rows = found;
+    sqlite_bind_text(rows->st, 1, op->tenant);
+    if (op->status != APPROVAL_STATUS_COUNT)
+        sqlite_bind_text(rows->st, 2, slice_of(approval_status_name(op->status)));
+    sqlite_bind_int(rows->st, 3, op->before_key > 0 ? op->before_key : INT64_MAX);
+    sqlite_bind_int(rows->st, 4, (int64_t)op->limit + 1);
+    for (uint32_t seen = 0; next(rows); seen++) {
+        if (page_is_full(rows, seen, op->limit)) {
+            op->has_more = 1;
+            return;
+        }
+        struct store_approval row = read_approval(rows);
+
+        op->last_key = row.key;
+        if (!rows->is_bad)
+            found[op->rows_n++] = row;
+    }
+}
+
+static void read_one_approval(struct rows *rows, struct store_op *op)
+{
+    sqlite_bind_text(rows->st, 1, op->approval.session);
+    sqlite_bind_int(rows->st, 2, op->approval.call);
+    if (next(rows)) {
+        struct store_approval row = read_approval(rows);
+
+        if (is_sound(rows, "the approval of call", op->approval.call, row.key))
+            op->approval.row = row;
+    } else if (rows->err->code == ERR_NONE) {
+        (void)err_set(rows->err, ERR_NOT_FOUND, "nobody was asked about call %u",
+                      op->approval.call);
+    }
+}
+
 /* ---- dispatch ---- */
 
 /* A list is prepared for its filter each time: 50 us beside a page of rows. */
@@ -461,6 +542,10 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_KEY: return r->st[ST_KEY];
     case STORE_INBOX_LIST: return r->st[ST_INBOX];
     case STORE_BLOB: return r->st[ST_BLOB];
+    case STORE_APPROVALS:
+        return r->st[op->approvals.status == APPROVAL_STATUS_COUNT ? ST_APPROVALS
+                                                                   : ST_APPROVALS_OF_STATUS];
+    case STORE_APPROVAL: return r->st[ST_APPROVAL];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_LIST:
     case STORE_COMMIT:
@@ -485,6 +570,8 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_KEY: read_key(rows, &op->key); break;
     case STORE_INBOX_LIST: read_inbox(rows, op); break;
     case STORE_BLOB: read_blob(rows, &op->blob); break;
+    case STORE_APPROVALS: read_approvals(rows, &op->approvals); break;
+    case STORE_APPROVAL: read_one_approval(rows, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
     case STORE_LIST:
     case STORE_COMMIT:

@@ -161,7 +161,28 @@ static const char tables_4[] =
     "CREATE TABLE erased (session INTEGER PRIMARY KEY) STRICT;"    /* events and inbox rows of it */
     "CREATE TABLE erased_blob (blob INTEGER PRIMARY KEY) STRICT;"; /* pieces of it */
 
-static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4 };
+/*
+ * What people are or were asked about a call. A call that was in doubt before this table was made
+ * is not in it; settling it works all the same.
+ */
+static const char tables_5[] =
+    "CREATE TABLE approval ("
+    "  key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  session INTEGER NOT NULL," /* session.key */
+    "  call INTEGER NOT NULL,"
+    "  tenant TEXT NOT NULL,"
+    "  kind TEXT NOT NULL,"   /* approval, in_doubt */
+    "  status TEXT NOT NULL," /* pending, approved, rejected, expired, settled, cancelled */
+    "  tool TEXT NOT NULL,"
+    "  requested_at_ms INTEGER NOT NULL,"
+    "  expires_at_ms INTEGER NOT NULL," /* 0: never */
+    "  decided_at_ms INTEGER NOT NULL," /* 0: pending */
+    "  body TEXT NOT NULL" /* JSON: arguments, their hash, who is asked, who has decided */
+    ") STRICT;"
+    "CREATE UNIQUE INDEX approval_call ON approval (session, call);"
+    "CREATE INDEX approval_status ON approval (tenant, status);";
+
+static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4, tables_5 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

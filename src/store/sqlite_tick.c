@@ -282,6 +282,31 @@ static enum progress append(struct write *w, int64_t session, const struct store
     return progress == GO_ON ? write_blob(w, session, event, o) : progress;
 }
 
+static enum progress put_approval(struct write *w, int64_t session, struct slice tenant,
+                                  const struct store_approval *approval, struct write_outcome *o)
+{
+    enum statement which = approval->body.ptr ? ST_APPROVAL_PUT : ST_APPROVAL_CLOSE;
+    sqlite3_stmt *st = w->st[which];
+    struct slice status = slice_of(approval_status_name(approval->status));
+
+    sqlite_bind_int(st, 1, session);
+    sqlite_bind_int(st, 2, approval->call);
+    if (which == ST_APPROVAL_CLOSE) {
+        sqlite_bind_text(st, 3, status);
+        sqlite_bind_int(st, 4, approval->decided_at_ms);
+        return write_run(w, which, o);
+    }
+    sqlite_bind_text(st, 3, tenant);
+    sqlite_bind_text(st, 4, slice_of(approval_kind_name(approval->kind)));
+    sqlite_bind_text(st, 5, status);
+    sqlite_bind_text(st, 6, approval->tool);
+    sqlite_bind_int(st, 7, approval->requested_at_ms);
+    sqlite_bind_int(st, 8, approval->expires_at_ms);
+    sqlite_bind_int(st, 9, approval->decided_at_ms);
+    sqlite_bind_text(st, 10, approval->body);
+    return write_run(w, which, o);
+}
+
 static enum progress remember(struct write *w, const struct store_idempotency *key,
                               struct write_outcome *o)
 {
@@ -323,6 +348,8 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
         progress = copy(w, commit, o);
     for (size_t i = 0; i < commit->events_n && progress == GO_ON; i++)
         progress = append(w, o->key, &commit->events[i], o);
+    for (size_t i = 0; i < commit->approvals_n && progress == GO_ON; i++)
+        progress = put_approval(w, o->key, commit->row.tenant, &commit->approvals[i], o);
     for (size_t i = 0; i < commit->inbox_done_n && progress == GO_ON; i++) {
         sqlite_bind_int(w->st[ST_INBOX_DELETE], 1, commit->inbox_done[i]);
         progress = write_run(w, ST_INBOX_DELETE, o);

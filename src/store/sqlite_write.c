@@ -52,6 +52,18 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_BLOB_NAMES_COPY] = "INSERT INTO blob_name (session, seq, call, blob)"
                            " SELECT ?2, seq, call, blob FROM blob_name"
                            " WHERE session = ?1 AND seq <= ?3",
+    [ST_APPROVAL_PUT] =
+        "INSERT INTO approval (session, call, tenant, kind, status, tool, requested_at_ms,"
+        " expires_at_ms, decided_at_ms, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT (session, call) DO UPDATE SET kind = excluded.kind, status = excluded.status,"
+        " requested_at_ms = CASE WHEN kind = excluded.kind AND status = 'pending'"
+        " THEN requested_at_ms ELSE excluded.requested_at_ms END,"
+        " expires_at_ms = excluded.expires_at_ms, decided_at_ms = excluded.decided_at_ms,"
+        " tool = excluded.tool, body = excluded.body",
+    [ST_APPROVAL_CLOSE] = "UPDATE approval SET status = ?3, decided_at_ms = ?4"
+                          " WHERE session = ?1 AND call = ?2",
+    [ST_APPROVALS_CLEAR] = "DELETE FROM approval WHERE key IN"
+                           " (SELECT key FROM approval WHERE session = ?1 LIMIT ?2)",
     [ST_INBOX_DELETE] = "DELETE FROM inbox WHERE id = ?1",
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"
@@ -207,6 +219,8 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_SCAN:
     case STORE_KEY:
     case STORE_BLOB:
+    case STORE_APPROVALS:
+    case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: break;

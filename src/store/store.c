@@ -67,6 +67,8 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_SCAN:
     case STORE_KEY:
     case STORE_BLOB:
+    case STORE_APPROVALS:
+    case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_OP_KIND_COUNT: break;
@@ -137,6 +139,12 @@ static enum err_code check_events(const struct store_commit *commit, struct err 
         total += event->body.len + event->wire.len;
         blobs += event->blob.data.len;
     }
+    for (size_t i = 0; i < commit->approvals_n; i++) {
+        if (check_name(commit->approvals[i].tool, "a tool's name", err) ||
+            check_body(commit->approvals[i].body, "an approval", err))
+            return err->code;
+        total += commit->approvals[i].body.len;
+    }
     if (blobs > STORE_BLOBS_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "a tick has blobs of %zu bytes, at most %d can be committed",
                        blobs, (int)STORE_BLOBS_BYTES_MAX);
@@ -181,6 +189,8 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_SCAN:
     case STORE_KEY:
     case STORE_BLOB:
+    case STORE_APPROVALS:
+    case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_WORKER_BEAT:
@@ -215,6 +225,12 @@ static void assert_commit(const struct store_commit *commit)
         ASSERT(commit->events[i].seq == row->seq - (commit->events_n - 1 - i));
         assert_blob(&commit->events[i].blob);
     }
+    for (size_t i = 0; i < commit->approvals_n; i++) {
+        const struct store_approval *approval = &commit->approvals[i];
+
+        ASSERT(approval->call > 0 && approval->kind < APPROVAL_KIND_COUNT);
+        ASSERT((approval->status == APPROVAL_PENDING) == (approval->decided_at_ms == 0));
+    }
 }
 
 static void assert_page(uint32_t limit)
@@ -232,6 +248,7 @@ static void assert_op(const struct store_op *op)
         ASSERT(op->list.filter.metadata_n <= STORE_METADATA_FILTERS_MAX);
         break;
     case STORE_SCAN: assert_page(op->scan.limit); break;
+    case STORE_APPROVALS: assert_page(op->approvals.limit); break;
     case STORE_BLOB:
         ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
         ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);
@@ -240,6 +257,7 @@ static void assert_op(const struct store_op *op)
     case STORE_PURGE: ASSERT(op->purge.limit > 0 && op->purge.limit <= STORE_PURGE_MAX); break;
     case STORE_LOAD:
     case STORE_KEY:
+    case STORE_APPROVAL:
     case STORE_INBOX_ADD:
     case STORE_INBOX_LIST:
     case STORE_REVISION_PUT:

@@ -32,6 +32,7 @@
 #define STORE_STORE_H
 
 #include "base/buf.h"
+#include "core/approval.h"
 #include "core/session.h"
 #include "loop/loop.h"
 
@@ -48,6 +49,8 @@ enum store_op_kind {
     STORE_SCAN,         /* sessions by key: recovery, timers, verify */
     STORE_KEY,          /* what a former request with this Idempotency-Key did */
     STORE_BLOB,         /* a stretch of what a call printed that was too large for its event */
+    STORE_APPROVALS,    /* what people are or were asked, newest first, a page */
+    STORE_APPROVAL,     /* the same of one call */
     STORE_INBOX_ADD,    /* something from outside for a session that another worker owns */
     STORE_INBOX_LIST,   /* what waits there for a session */
     STORE_REVISION_PUT, /* a revision's canonical text; there already: no change */
@@ -134,6 +137,21 @@ struct store_idempotency {
     int64_t at_ms;
 };
 
+/* What people are or were asked about a call: one row a call, whatever became of it. */
+struct store_approval {
+    int64_t key;          /* out: grows with each new row */
+    struct slice session; /* out: its public id */
+    struct slice agent;   /* out */
+    uint32_t call;
+    enum approval_kind kind;
+    enum approval_status status;
+    struct slice tool;
+    int64_t requested_at_ms; /* in: kept as it was while the same question is asked on */
+    int64_t expires_at_ms;   /* 0: never */
+    int64_t decided_at_ms;   /* 0: pending */
+    struct slice body;       /* JSON. In: NULL leaves all as it is but status and decided_at_ms */
+};
+
 struct store_commit {
     /*
      * in. row.key 0 creates (version must be 0; a public id that is there already: ERR_CONFLICT);
@@ -153,6 +171,9 @@ struct store_commit {
      */
     int64_t copy_of; /* 0: none */
     uint32_t copy_n;
+    /* Of what people are asked: made, or changed. At most one for each call. */
+    const struct store_approval *approvals;
+    size_t approvals_n;
     /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
     const int64_t *inbox_done;
     size_t inbox_done_n;
@@ -243,6 +264,17 @@ struct store_scan {
     int has_more;
 };
 
+struct store_approvals {
+    struct slice tenant;               /* in: exact */
+    enum approval_status status;       /* in: _COUNT: any */
+    int64_t before_key;                /* in: keys below this; 0: from the newest */
+    uint32_t limit;                    /* in */
+    const struct store_approval *rows; /* out */
+    size_t rows_n;
+    int64_t last_key; /* out: the last one looked at, which may have been left out; 0: none */
+    int has_more;
+};
+
 struct store_inbox_row {
     int64_t id;
     struct slice kind; /* "message", "cancel", ... */
@@ -260,6 +292,12 @@ struct store_op {
         struct store_scan scan;
         struct store_idempotency key; /* in: tenant, route, key. out: the rest; ERR_NOT_FOUND */
         struct store_blob_read blob;
+        struct store_approvals approvals;
+        struct {
+            struct slice session; /* in: public id */
+            uint32_t call;        /* in */
+            struct store_approval row;
+        } approval; /* ERR_NOT_FOUND: nobody was ever asked about this call */
         struct {
             int64_t session;                      /* ADD: ERR_NOT_FOUND if there is none */
             struct store_inbox_row row;           /* id: out, for ADD; never given twice */

@@ -165,6 +165,24 @@ static void keep_inbox(struct arena *arena, struct store_op *op)
     op->inbox.rows = rows;
 }
 
+static void keep_approval(struct arena *arena, struct store_approval *row)
+{
+    keep(arena, &row->session);
+    keep(arena, &row->agent);
+    keep(arena, &row->tool);
+    keep(arena, &row->body);
+}
+
+static void keep_approvals(struct arena *arena, struct store_approvals *op)
+{
+    struct store_approval *rows =
+        keep_array(arena, op->rows, op->rows_n, sizeof(struct store_approval));
+
+    for (size_t i = 0; i < op->rows_n; i++)
+        keep_approval(arena, &rows[i]);
+    op->rows = rows;
+}
+
 void help_keep(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -183,6 +201,8 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_SCAN:
     case STORE_KEY:
     case STORE_BLOB:
+    case STORE_APPROVALS:
+    case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
         if (op->err.code)
@@ -197,6 +217,10 @@ void help_keep(struct arena *arena, struct store_op *op)
             keep_scan(arena, &op->scan);
         if (op->kind == STORE_INBOX_LIST)
             keep_inbox(arena, op);
+        if (op->kind == STORE_APPROVALS)
+            keep_approvals(arena, &op->approvals);
+        if (op->kind == STORE_APPROVAL)
+            keep_approval(arena, &op->approval.row);
         if (op->kind == STORE_BLOB) {
             keep(arena, &op->blob.hash);
             keep(arena, &op->blob.data);

@@ -160,6 +160,8 @@ static void same_results(const struct store_op *a, const struct store_op *b)
     case STORE_WORKER_START:
         same(a->worker.id == b->worker.id && a->worker.epoch == b->worker.epoch, "a worker");
         break;
+    case STORE_APPROVALS: /* compared by store_approval_cases.c */
+    case STORE_APPROVAL:
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
     case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */

@@ -29,7 +29,7 @@ static const char *kind_name(enum engine_request_kind kind)
     static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
                                                                   "pause",  "resume",  "retry",
                                                                   "patch",  "settle",  "fork",
-                                                                  "erase" };
+                                                                  "decide", "erase" };
     return names[kind];
 }
 
@@ -43,8 +43,9 @@ static int is_acked(const struct asked *asked)
 static enum event_kind event_of(enum engine_request_kind kind)
 {
     static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
-        EV_CREATED, EV_MESSAGE,         EV_CANCELLED,       EV_PAUSED, EV_RESUMED,
-        EV_RETRIED, EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED, EV_FORKED, EV_KIND_COUNT,
+        EV_CREATED, EV_MESSAGE,          EV_CANCELLED,       EV_PAUSED,
+        EV_RESUMED, EV_RETRIED,          EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED,
+        EV_FORKED,  EV_APPROVAL_DECIDED, EV_KIND_COUNT,
     };
     return kinds[kind];
 }

@@ -385,6 +385,44 @@ static void long_instructions(void **state)
     buf_release(&text);
 }
 
+static void approvals(void **state)
+{
+#define APPROVAL BASE TOOL "    builtin: now\n    approval: " /* from 11:15 */
+    static const struct bad cases[] = {
+        { APPROVAL "allways\n", "11:15", "'allways' is not known" },
+        { APPROVAL "allways\n", "11:15", "did you mean 'always'?" },
+        { APPROVAL "\n", "11:5", "tools.t.approval has no value" },
+        { APPROVAL "[]\n", "11:5", "tools.t.approval is empty" },
+        { APPROVAL "[always]\n", "11:16", "tools.t.approval[0] must be a mapping" },
+        { APPROVAL "{ risc: high }\n", "11:17", "did you mean 'risk'?" },
+        { APPROVAL "{ approvers: 0 }\n", "11:28", "at least 1" },
+        { APPROVAL "{ approvers: 17 }\n", "11:28", "at most 16" },
+        { APPROVAL "{ when: sometimes }\n", "11:23", "'sometimes' is not known" },
+        { APPROVAL "{ when: [] }\n", "11:17", "when is empty" },
+        { APPROVAL "{ when: [always] }\n", "11:24", "when[0] must be a mapping" },
+        { APPROVAL "{ when: [{ gt: 1 }] }\n", "11:24", "'path' is missing" },
+        { APPROVAL "{ when: [{ path: /a }] }\n", "11:24", "when[0] tests nothing" },
+        { APPROVAL "{ when: [{ path: a, eq: 1 }] }\n", "11:32", "'a' is no JSON pointer" },
+        { APPROVAL "{ when: [{ path: /a, gt: '5' }] }\n", "11:40", "must be a number, not" },
+        { APPROVAL "{ when: [{ path: /a, gt: .inf }] }\n", "11:40", "out of range for a number" },
+        { APPROVAL "{ when: [{ path: /a, eq: [1] }] }\n", "11:40", "must be a single value" },
+        { APPROVAL "{ when: [{ path: /a, in: 1 }] }\n", "11:40", "must be a list of single" },
+        { APPROVAL "{ when: [{ path: /a, in: [{}] }] }\n", "11:41", "must be a single value" },
+        { APPROVAL "{ when: [{ path: /a, gte: 1 }] }\n", "11:36", "unknown key 'gte'" },
+        { APPROVAL "{ when: [{ path: /a, matches: '(' }] }\n", "11:45", "matches: " },
+        { APPROVAL "{ expires: 1ms }\n", "11:26", "at least 1s" },
+        { APPROVAL "{ on_expiry: fail }\n", "11:17", "approvals that expire; add 'expires'" },
+        { APPROVAL "{ expires: 1h, on_expiry: escalate }\n", "11:41", "add 'escalate_to'" },
+        { APPROVAL "{ escalate_to: cfo }\n", "11:17", "is for 'on_expiry: escalate'" },
+        { APPROVAL "[{ role: a }, { reason: '' }]\n", "11:39", "reason is empty" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+#undef APPROVAL
+}
+
 /* Each key of the design that a later version brings is refused by its name. */
 static void later_keys(void **state)
 {
@@ -400,7 +438,6 @@ static void later_keys(void **state)
           "'pool' in models.m comes" },
         { MODEL "    account: o\naccounts: { o: { provider: scripted, pools: {} } }\n", "6:38",
           "'pools' in accounts.o comes" },
-        { BASE TOOL "    builtin: now\n    approval: always\n", "11:5", "'approval' in tools.t" },
         { BASE TOOL "    remote: {}\n", "10:5", "'remote' in tools.t comes" },
         { BASE TOOL "    http: {}\n", "10:5", "'http' in tools.t comes" },
         { BASE TOOL "    mcp: x\n", "10:5", "'mcp' in tools.t comes" },
@@ -485,6 +522,7 @@ int main(void)
         cmocka_unit_test(many_errors_of_a_schema),
         cmocka_unit_test(agents),
         cmocka_unit_test(long_instructions),
+        cmocka_unit_test(approvals),
         cmocka_unit_test(later_keys),
         cmocka_unit_test(all_errors_are_reported_in_the_order_of_the_file),
         cmocka_unit_test(a_file_that_is_not_there),

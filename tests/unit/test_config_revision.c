@@ -89,6 +89,8 @@ static void what_sessions_keep_changes_it(void **state)
         { "A tool.,", "A tool., parameters: { type: object, required: [x] }," },
         { "A tool.,", "A tool., retry: { attempts: 1 }," },
         { "A tool.,", "A tool., effects: once," },
+        { "A tool.,", "A tool., approval: always," },
+        { "A tool.,", "A tool., approval: { when: [ { path: /a, gt: 1 } ] }," },
         { "now: { builtin: now }", "now: { builtin: echo }" },
         { "now: { builtin: now }", "now: { builtin: now, description: The time. }" },
         { "now: { builtin: now }", "now: { description: A builtin., exec: { command: ls } }" },
@@ -116,6 +118,7 @@ static void what_is_of_the_present_leaves_it(void **state)
         { "command: ls", "command: ls, secrets: [PATH]" },
         { "A tool.,", "A tool., effects: repeatable, retry: { attempts: 3 }," },
         { "A tool.,", "A tool., parameters: { properties: {}, type: 'object' }," },
+        { "A tool.,", "A tool., approval: never," },
         { "  z: {", "  zz: {" },
         { "  a: {", "  b: {" },
         { "crashes: 5", "crashes: 6" },
@@ -172,9 +175,44 @@ static void the_text_is_written_down(void **state)
     config_free(config);
 }
 
+/* What core/approval.h judges by, of each way to write it. */
+static void approvals_are_written_down(void **state)
+{
+    static const struct change cases[] = {
+        { "always", "[{\"approvers\":1,\"expires_ms\":0,\"on_expiry\":\"reject\","
+                    "\"when\":\"always\"}]" },
+        { "{ risk: high }", "[{\"approvers\":1,\"expires_ms\":0,\"on_expiry\":\"reject\","
+                            "\"risk\":\"high\",\"when\":\"always\"}]" },
+        { "[ { when: [ { path: /a, gt: 1.5, ne: null }, { path: /b, in: [x, 'yes', 3] } ],"
+          " approvers: 2, role: r, reason: w, expires: 1h, on_expiry: escalate, escalate_to: c },"
+          " { when: [ { path: '', matches: 5 } ] } ]",
+          "[{\"approvers\":2,\"escalate_to\":\"c\",\"expires_ms\":3600000,\"on_expiry\":"
+          "\"escalate\",\"reason\":\"w\",\"role\":\"r\",\"when\":[{\"gt\":1.5,\"ne\":null,"
+          "\"path\":\"/a\"},{\"in\":[\"x\",\"yes\",3],\"path\":\"/b\"}]},{\"approvers\":1,"
+          "\"expires_ms\":0,\"on_expiry\":\"reject\",\"when\":[{\"matches\":\"5\",\"path\":"
+          "\"\"}]}]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char key[600];
+
+        (void)snprintf(key, sizeof(key), "A tool., approval: %s,", cases[i].from);
+        char *text = with(base, "A tool.,", key);
+        struct config *config = test_load_good(text);
+        const char *revision = config_agent(config, SLICE_LIT("a"))->revision_text;
+
+        if (!strstr(revision, cases[i].to))
+            fail_msg("approval: %s is kept as %s", cases[i].from, revision);
+        config_free(config);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(approvals_are_written_down),
         cmocka_unit_test(what_sessions_keep_changes_it),
         cmocka_unit_test(what_is_of_the_present_leaves_it),
         cmocka_unit_test(the_provider_is_in_it),

@@ -7,7 +7,9 @@ export const ofKind = (events, kind) => events.filter((e) => e.kind === kind);
 export const callsOf = (events) => ofKind(events, 'model_answered').flatMap((e) => e.calls ?? []);
 
 const isResult = (e) => e.kind === 'tool_finished' || (e.kind === 'tool_failed' && !e.retry_at) ||
-    (e.kind === 'tool_reconciled' && e.outcome === 'happened');
+    (e.kind === 'tool_reconciled' && e.outcome === 'happened') ||
+    (e.kind === 'approval_decided' && e.decision === 'reject') ||
+    (e.kind === 'approval_expired' && e.outcome === 'reject');
 
 // What ended a call: its result, its last failure, or word that it happened.
 export const resultsOf = (events, call) => events.filter((e) => e.call === call && isResult(e));

@@ -1,0 +1,360 @@
+/*
+ * approvals.c - what people are asked about calls: written down when it is asked, kept beside the
+ * call while it is open, and put into their inbox (the store's approvals) by the tick's own commit.
+ *
+ * The row of a call holds all that a decision needs: the arguments as they are now and their hash,
+ * who is asked, and who has said what. A session that waits is that row and its own; brought in
+ * again, it reads it back.
+ */
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "engine/approvals.h"
+#include "engine/engine_internal.h"
+
+enum { EDIT_SHOWN_BYTES = 8 * 1024 };
+
+struct slice approval_arguments_hash(struct tick *tick, struct slice arguments)
+{
+    struct sha256 hash = sha256_of(arguments);
+    char text[SHA256_TEXT_MAX];
+
+    return arena_slice(tick->arena, slice_of(sha256_text(text, &hash)));
+}
+
+/* ---- the row's body ---- */
+
+static void put_text(struct buf *json, const char *key, struct slice text)
+{
+    if (text.len == 0)
+        return;
+    json_key(json, key);
+    json_put_str(json, text);
+}
+
+static void put_int(struct buf *json, const char *key, int64_t value)
+{
+    json_key(json, key);
+    json_put_int(json, value);
+}
+
+void approval_put_need(struct buf *json, const struct approval_need *need)
+{
+    put_int(json, "approvers", need->approvers);
+    put_text(json, "risk", need->risk);
+    put_text(json, "reason", need->reason);
+    put_text(json, "role", need->role);
+    put_text(json, "escalate_to", need->escalate_to);
+    if (need->expires_ms > 0) {
+        put_int(json, "expires_ms", need->expires_ms);
+        put_text(json, "on_expiry", slice_of(expiry_action_name(need->on_expiry)));
+    }
+}
+
+struct slice approval_write(struct tick *tick, const struct approval_record *record)
+{
+    CLEANUP(buf_release) struct buf json = { .max = STORE_BODY_MAX };
+
+    json_begin(&json, '{');
+    json_key(&json, "arguments");
+    json_put_raw(&json, record->arguments);
+    put_text(&json, "arguments_hash", record->hash);
+    if (record->need.approvers > 0) {
+        approval_put_need(&json, &record->need);
+        put_int(&json, "still_needed", record->still_needed);
+        json_key(&json, "edited");
+        json_put_bool(&json, record->is_edited);
+        json_key(&json, "decisions");
+        json_put_raw(&json, record->decisions.len ? record->decisions : SLICE_LIT("[]"));
+    }
+    json_end(&json, '}');
+    return arena_slice(tick->arena, buf_slice(&json));
+}
+
+static struct slice text_of(struct tick *tick, const struct json *node)
+{
+    CLEANUP(buf_release) struct buf text = { .max = STORE_BODY_MAX };
+    struct err err = { 0 };
+
+    if (!node || json_write_canonical(&text, node, &err))
+        return (struct slice){ 0 };
+    return arena_slice(tick->arena, buf_slice(&text));
+}
+
+static struct slice kept_str(struct tick *tick, const struct json *node, const char *key)
+{
+    struct slice text = json_str(json_get(node, key));
+
+    return text.len > 0 ? arena_slice(tick->arena, text) : (struct slice){ 0 };
+}
+
+/* We wrote it, or load.c has read it: it is JSON. */
+static void read_record(struct tick *tick, struct slice body, struct approval_record *ret_record)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    struct err err = { 0 };
+
+    if (json_read(&root, body, STORE_BODY_MAX, &err))
+        assert_failed(err.msg, __FILE__, __LINE__);
+    *ret_record = (struct approval_record){
+        .arguments = text_of(tick, json_get(root, "arguments")),
+        .hash = kept_str(tick, root, "arguments_hash"),
+        .need = { .approvers = (uint8_t)json_int(json_get(root, "approvers"), 0),
+                  .risk = kept_str(tick, root, "risk"),
+                  .reason = kept_str(tick, root, "reason"),
+                  .role = kept_str(tick, root, "role"),
+                  .escalate_to = kept_str(tick, root, "escalate_to"),
+                  .expires_ms = json_int(json_get(root, "expires_ms"), 0) },
+        .still_needed = (uint8_t)json_int(json_get(root, "still_needed"), 0),
+        .is_edited = json_bool(json_get(root, "edited"), 0),
+        .decisions = text_of(tick, json_get(root, "decisions")),
+    };
+}
+
+/* ---- what this tick changes of it ---- */
+
+static struct tick_ask *find_ask(const struct tick *tick, uint32_t call)
+{
+    struct tick_ask *ask = tick->asks;
+
+    while (ask && ask->call != call)
+        ask = ask->next;
+    return ask;
+}
+
+int approval_record_of(struct tick *tick, uint32_t call, struct approval_record *ret_record)
+{
+    const struct tick_ask *ask = find_ask(tick, call);
+    const struct call_info *info = live_call(tick->live, call);
+
+    if (ask)
+        read_record(tick, ask->body, ret_record);
+    else if (info && info->approval)
+        read_record(tick, slice_of(info->approval), ret_record);
+    else
+        return 0;
+    return 1;
+}
+
+void approval_set(struct tick *tick, uint32_t call, enum approval_status status,
+                  const struct approval_record *record)
+{
+    struct tick_ask *ask = find_ask(tick, call);
+
+    if (!ask) {
+        ask = arena_alloc(tick->arena, sizeof(*ask));
+        *ask = (struct tick_ask){ .next = tick->asks, .call = call };
+        tick->asks = ask;
+    }
+    ask->status = status;
+    ask->body = approval_write(tick, record);
+    ask->arguments = record->is_edited ? record->arguments : (struct slice){ 0 };
+    tick->bytes += ask->body.len;
+}
+
+/* ---- rows of the commit ---- */
+
+static enum approval_kind asked_kind(const struct session_call *call)
+{
+    if (call && (call->phase == CALL_APPROVAL || call->phase == CALL_EXPIRED))
+        return APPROVAL_CALL;
+    return call && call->phase == CALL_PERSON ? APPROVAL_IN_DOUBT : APPROVAL_KIND_COUNT;
+}
+
+/* A call in doubt that nobody had to approve. */
+static struct slice plain_body(struct tick *tick, const struct call_info *info)
+{
+    struct slice arguments = slice_of(info->arguments);
+
+    return approval_write(tick, &(struct approval_record){
+                                    .arguments = arguments,
+                                    .hash = approval_arguments_hash(tick, arguments) });
+}
+
+static struct slice present_body(struct tick *tick, const struct tick_ask *ask,
+                                 const struct call_info *info)
+{
+    if (ask)
+        return ask->body;
+    return info->approval ? slice_of(info->approval) : plain_body(tick, info);
+}
+
+static void put_pending(struct tick *tick, struct store_approval *row,
+                        const struct session_call *call)
+{
+    const struct call_info *info = live_call(tick->live, row->call);
+
+    ASSERT(info);
+    row->kind = asked_kind(call);
+    row->status = APPROVAL_PENDING;
+    row->tool = slice_of(info->tool);
+    row->requested_at_ms = tick->now_ms;
+    row->expires_at_ms = row->kind == APPROVAL_CALL ? call->due_ms : 0;
+    row->body = present_body(tick, find_ask(tick, row->call), info);
+}
+
+static void put_closed(struct tick *tick, struct store_approval *row, enum approval_kind before)
+{
+    const struct tick_ask *ask = find_ask(tick, row->call);
+    const struct call_info *info = live_call(tick->live, row->call);
+
+    row->decided_at_ms = tick->now_ms;
+    row->status = before == APPROVAL_IN_DOUBT ? APPROVAL_SETTLED : APPROVAL_CANCELLED;
+    if (!ask || !info)
+        return;
+    row->kind = APPROVAL_CALL;
+    row->status = ask->status == APPROVAL_PENDING ? APPROVAL_CANCELLED : ask->status;
+    row->tool = slice_of(info->tool);
+    row->requested_at_ms = tick->now_ms;
+    row->body = ask->body;
+}
+
+/* One row for each call whose question is new, another, or no longer asked. */
+static void put_row(struct tick *tick, struct store_commit *commit, struct store_approval *rows,
+                    uint32_t number)
+{
+    const struct session_call *call = session_call(&tick->state, number);
+    enum approval_kind before = asked_kind(session_call(live_state(tick->live), number));
+    enum approval_kind after = asked_kind(call);
+    struct store_approval row = { .call = number };
+
+    for (size_t i = 0; i < commit->approvals_n; i++) {
+        if (rows[i].call == number)
+            return;
+    }
+    if (before == after && !find_ask(tick, number))
+        return;
+    if (after != APPROVAL_KIND_COUNT)
+        put_pending(tick, &row, call);
+    else
+        put_closed(tick, &row, before);
+    rows[commit->approvals_n++] = row;
+}
+
+void approvals_put(struct tick *tick, struct store_commit *commit)
+{
+    enum { ROWS_MAX = SESSION_CALLS_MAX * 2 };
+    const struct session_state *states[] = { live_state(tick->live), &tick->state };
+    struct store_approval *rows = NULL;
+    size_t asks_n = 0;
+
+    for (const struct tick_ask *ask = tick->asks; ask; ask = ask->next)
+        asks_n++;
+    for (size_t k = 0; k < ARRAY_LEN(states); k++) {
+        for (unsigned i = 0; i < SESSION_CALLS_MAX; i++)
+            asks_n += asked_kind(&states[k]->calls[i]) != APPROVAL_KIND_COUNT;
+    }
+    if (asks_n == 0)
+        return;
+    rows = arena_alloc(tick->arena, asks_n * sizeof(*rows));
+    for (size_t k = 0; k < ARRAY_LEN(states); k++) {
+        for (unsigned i = 0; i < SESSION_CALLS_MAX; i++) {
+            if (asked_kind(&states[k]->calls[i]) != APPROVAL_KIND_COUNT)
+                put_row(tick, commit, rows, states[k]->calls[i].number);
+        }
+    }
+    for (const struct tick_ask *ask = tick->asks; ask; ask = ask->next)
+        put_row(tick, commit, rows, ask->call);
+    commit->approvals = rows;
+}
+
+/* ---- kept beside the call ---- */
+
+static void replace(char **text, struct slice with)
+{
+    free(*text);
+    *text = slice_dup(with);
+}
+
+void approvals_keep(struct tick *tick)
+{
+    for (const struct tick_ask *ask = tick->asks; ask; ask = ask->next) {
+        struct call_info *info = live_call(tick->live, ask->call);
+
+        if (!info)
+            continue;
+        replace(&info->approval, ask->body);
+        if (ask->arguments.ptr) {
+            replace(&info->arguments, ask->arguments);
+            info->is_edited = 1;
+        }
+    }
+}
+
+enum err_code approval_take(struct call_info *info, struct slice body, struct err *err)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    CLEANUP(buf_release) struct buf arguments = { .max = body.len + 1 };
+
+    if (json_read(&root, body, STORE_BODY_MAX, err))
+        return err->code;
+    if (json_kind(json_get(root, "arguments")) != JSON_KIND_OBJECT ||
+        !json_str(json_get(root, "arguments_hash")).ptr)
+        return err_set(err, ERR_CORRUPT, "it names no arguments");
+    if (json_write_canonical(&arguments, json_get(root, "arguments"), err))
+        return err->code;
+    replace(&info->approval, body);
+    replace(&info->arguments, buf_slice(&arguments));
+    info->is_edited = json_bool(json_get(root, "edited"), 0);
+    return ERR_NONE;
+}
+
+/* ---- what the model is told ---- */
+
+struct slice approval_tell(struct tick *tick, const struct call_info *info, struct slice output)
+{
+    CLEANUP(buf_release) struct buf text = { .max = HISTORY_BYTES_MAX };
+    struct slice arguments = slice_of(info->arguments);
+    struct slice shown = utf8_prefix(arguments, EDIT_SHOWN_BYTES);
+
+    if (!info->is_edited)
+        return output;
+    buf_puts(&text, "A person changed the arguments of this call before it ran, to: ");
+    buf_put(&text, shown);
+    buf_puts(&text, shown.len < arguments.len ? "...\n" : "\n");
+    buf_put(&text, output);
+    return arena_slice(tick->arena, buf_slice(&text));
+}
+
+/* ---- nobody decided in time ---- */
+
+static struct slice expiry_text(struct tick *tick, const struct approval_record *record)
+{
+    return tick_text(tick, "Nobody approved this call within %lld seconds, so it did not run.",
+                     (long long)(record->need.expires_ms / 1000));
+}
+
+void follow_expired(struct tick *tick, uint32_t number)
+{
+    const struct session_call *call = session_call(&tick->state, number);
+    const struct call_info *info = live_call(tick->live, number);
+    CLEANUP(buf_release) struct buf wire = { .max = (size_t)64 * 1024 };
+    struct session_event event = { .kind = EV_APPROVAL_EXPIRED, .call = number };
+    struct approval_record record = { 0 };
+    enum expiry_action outcome = (enum expiry_action)call->on_expiry;
+
+    ASSERT(info && approval_record_of(tick, number, &record));
+    event.approval_expired.outcome = outcome;
+    if (outcome == EXPIRY_ESCALATE) {
+        event.approval_expired.due_ms = tick->now_ms + record.need.expires_ms;
+        record.need.role = record.need.escalate_to;
+        record.need.escalate_to = (struct slice){ 0 };
+    }
+    const struct event_extra extras[] = {
+        { .name = "to",
+          .kind = EXTRA_TEXT,
+          .text = outcome == EXPIRY_ESCALATE ? record.need.role : (struct slice){ 0 } },
+        { 0 },
+    };
+
+    if (outcome == EXPIRY_REJECT)
+        engine_format(tick->live)
+            ->put_tool_result(&wire, slice_of(info->id), expiry_text(tick, &record), 1);
+    approval_set(tick, number, outcome == EXPIRY_ESCALATE ? APPROVAL_PENDING : APPROVAL_EXPIRED,
+                 &record);
+    enum verdict verdict = tick_add(
+        tick, &(struct tick_event){ .event = &event, .extras = extras, .wire = buf_slice(&wire) });
+
+    ASSERT(verdict == VERDICT_MOVED);
+}
