@@ -55,7 +55,6 @@ const CONFIG = {
         payer: { model: 'payer', instructions: 'x', tools: ['pay', 'ledger'] },
         stuck: { model: 'stuck', instructions: 'x', tools: ['stuck'] },
     },
-    limits: { crashes: 100 }, // so many in a row are the point here
 };
 const FILES = {
     pay: PAY,

@@ -335,6 +335,32 @@ test('a session under which the server dies again and again is ended as poison',
     await completes(pawl, (await create(pawl)).id);
 });
 
+test('a session that was only there when the server was killed is not ended', async (t) => {
+    const { pawl } = await setUp(t);
+    const ids = [];
+
+    for (let kill = 0; kill < 12; kill++) {
+        const { id } = await create(pawl); // so that at each kill something is at work
+
+        ids.push(id);
+        await pawl.event(id, 'model_answered');
+        await pawl.kill();
+        await pawl.start();
+    }
+    pawl.write('go', '');
+    const ended = await Promise.all(ids.map((id) => completes(pawl, id)));
+    const lost = ofKind(ended[0].events, 'interrupted');
+    const cleared = lost.filter((e) => e.call === undefined);
+
+    assert.ok(cleared.length >= 2, `three kills, and one that it was held back in: ${lost.length}`);
+    assert.ok(cleared.every((e) => e.by === 'crash' && !e.counts), JSON.stringify(cleared));
+    const { status, stdout } = await pawl.cli(['show', ids[0]]);
+
+    assert.equal(status, 0);
+    assert.match(stdout, /COMPLETED/);
+    await pawl.verify();
+});
+
 // ---- limits ----
 
 test('a budget is a ceiling: no call starts that could pass it', async (t) => {

@@ -44,7 +44,7 @@ part_tsan() {
 count_node() { # PART, FILES...
     local tap=$log_dir/$1.tap
     rm -f "$tap"
-    timeout -k 30 900 node --test --test-concurrency="$jobs" \
+    timeout -k 30 1800 node --test --test-concurrency="$jobs" \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$tap" "${@:2}"
     # shellcheck disable=SC2046 # three words
