@@ -59,7 +59,7 @@ static int ask(struct client *client, const struct args *args, const struct talk
     random_seed_from_kernel(&random);
     struct id key = id_make("cli_", loop_wall_ms(client->loop), &random);
 
-    buf_puts(&path, "/v1/sessions/");
+    buf_puts(&path, talk->base ? talk->base : "/v1/sessions/");
     client_put_escaped(&path, slice_of(args->words[0]));
     buf_puts(&path, talk->route);
     const struct client_request request = {

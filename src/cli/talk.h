@@ -19,12 +19,14 @@ typedef int talk_print_fn(struct client *client, const struct args *args,
 
 struct talk {
     const char *method;
+    const char *base;  /* before the id; NULL: "/v1/sessions/" */
     const char *route; /* behind the session's id: "/cancel" */
     int status;        /* of a request that was carried out */
     talk_print_fn *print;
 };
 
-/* To the session that args->words[0] names. With --json the answer is printed as it is. */
+/* To the session, or what else it is, that args->words[0] names. With --json the answer is printed
+ * as it is. */
 int talk_to(const struct args *args, const struct talk *talk, struct slice body);
 
 /* The session's status and what it waits for. */

@@ -1,8 +1,10 @@
 // approvals.test.mjs - people decide: for exactly what they were shown, once, whatever dies meanwhile.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { callsOf, checkJournal, ofKind, resultsOf } from './lib/journal.mjs';
-import { Pawl } from './lib/pawl.mjs';
+import { PAWL, Pawl, ROOT, run } from './lib/pawl.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -28,6 +30,7 @@ const expiringScript = (tool) => script({ ...refund(500), tool });
 const CONFIG = {
     models: {
         large: script(refund(500)), small: script(refund(50)), huge: script(refund(5000)),
+        odd: script(refund(500, '7\u001b[2J\u202e\u200bx\ny')),
         three: script(refund(500), refund(50), refund(600)),
         reject: expiringScript('r_reject'), fail: expiringScript('r_fail'),
         escalate: expiringScript('r_escalate'), once: expiringScript('r_once'),
@@ -41,7 +44,7 @@ const CONFIG = {
     },
     agents: {
         large: agentOf('large'), small: agentOf('small'), huge: agentOf('huge'),
-        three: agentOf('three'),
+        three: agentOf('three'), odd: agentOf('odd'),
         reject: agentOf('reject', 'r_reject'), fail: agentOf('fail', 'r_fail'),
         escalate: agentOf('escalate', 'r_escalate'), once: agentOf('once', 'r_once'),
     },
@@ -362,4 +365,68 @@ test('killed between request, decision and tool, none is lost, doubled or run wi
         assert.deepEqual(await pending(pawl), []);
     }
     await pawl.verify();
+});
+
+test('the command line shows all of it, harmlessly, and decides', async (t) => {
+    const pawl = await setUp(t);
+    const cli = async (status, ...args) => {
+        const done = await pawl.cli(args);
+
+        assert.equal(done.status, status, done.stderr);
+        return done;
+    };
+    const [approval] = await asked(pawl, 'odd');
+    const { stdout } = await cli(0, 'approvals');
+
+    assert.match(stdout, new RegExp(`^${approval.id}  pending  odd wants refund, asked `));
+    assert.match(stdout, /risk +high\n/);
+    assert.match(stdout, /arguments +"amount": 500\n +"order": "7\\u001b\[2J\\u\{202e\}\\u\{200b\}x\\ny"\n/);
+    assert.match(stdout, new RegExp(`hash +${approval.arguments_hash}\n`));
+    assert.doesNotMatch(stdout, /[\u001b\u202e\u200b]/);
+    assert.equal(JSON.parse((await cli(0, 'approvals', '--json')).stdout)[0].id, approval.id);
+    assert.match((await cli(1, 'approve', approval.id, '--hash', 'x')).stderr, /look at them again/);
+    assert.match((await cli(2, 'approve', approval.id, '--arguments', '[1]')).stderr, /an object/);
+    assert.match((await cli(1, 'reject', `${approval.session}:99`)).stderr, /Nobody was asked/);
+    const done = await cli(0, 'approve', approval.id, '--by', 'anna', '--note', 'fine',
+                           '--hash', approval.arguments_hash, '--arguments', '{"amount":90,"order":"7"}');
+
+    assert.match(done.stdout, /  approved  [^]*"amount": 90\n[^]*edited[^]*decided +anna: approve, fine\n/);
+    assert.equal((await pawl.ended(approval.session)).status, 'COMPLETED');
+    assert.match((await cli(1, 'reject', approval.id)).stderr, /approved by anna at 20/);
+    const [other] = await asked(pawl, 'large');
+
+    assert.match((await cli(0, 'reject', other.id, '--note', 'no')).stdout, /  rejected  /);
+    assert.match((await pawl.ended(other.session)).output, /did not run: no$/);
+    assert.match((await cli(0, 'approvals')).stderr, /nobody is asked/);
+    assert.equal((await cli(0, 'approvals', '--all')).stdout.match(/ wants refund/g).length, 2);
+});
+
+// The commands of docs/approvals.md, as they stand there, but for the id and the hash.
+test('the commands in the documentation work', async (t) => {
+    const pawl = await setUp(t);
+    const text = readFileSync(join(ROOT, 'docs/approvals.md'), 'utf8');
+    const blocks = [...text.matchAll(/```sh\n([^]*?)```/g)].map((m) => m[1]);
+    const commands = blocks.flatMap((b) => b.replaceAll('\\\n', ' ').trim().split('\n'));
+    const outcome = (command) =>
+        /decision|approve |reject /.test(command) ? (/reject/.test(command) ? 'rejected' : 'approved')
+                                                  : 'pending';
+
+    assert.ok(commands.length >= 5, 'there are commands');
+    for (const command of commands) {
+        const [approval] = await asked(pawl, 'large');
+        const line = command
+            .replaceAll(/ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002:3/g, approval.id)
+            .replaceAll('HASH', approval.arguments_hash)
+            .replaceAll('http://127.0.0.1:7295', pawl.url)
+            .replaceAll(/^pawl /gm, `${PAWL} `);
+        const done = await run('bash', ['-c', line], {
+            cwd: pawl.folder, env: { ...pawl.environment(), PAWL_SERVER: pawl.url },
+        });
+
+        assert.equal(done.status, 0, `${line}: ${done.stderr}`);
+        assert.ok(done.stdout.includes(approval.id), `${line}: ${done.stdout}`);
+        const row = await pawl.get(`/v1/approvals/${approval.id}`);
+
+        assert.equal(row.status, outcome(command), line);
+    }
 });
