@@ -257,8 +257,7 @@ static void refuse_route(struct ask *ask, enum route_verdict verdict, struct sli
         return;
     }
     ask_reply_problem(ask, 404, "not_found",
-                      "There is nothing at '%s'. The API begins at /v1/sessions and /v1/agents.",
-                      text);
+                      "There is nothing at '%s'. GET /openapi.json lists what there is.", text);
 }
 
 void api_on_request(struct http_request *request, void *arg)

@@ -34,6 +34,7 @@ static const struct route routes[] = {
     { "GET", "/v1/version", version_get, no_query },
     { "GET", "/livez", livez_get, no_query },
     { "GET", "/readyz", readyz_get, no_query },
+    { "GET", "/openapi.json", openapi_get, no_query },
 };
 
 /* The part of *text up to the next '/', which is taken off with it. */
@@ -103,7 +104,7 @@ enum route_verdict route_find(struct slice method, struct slice path, struct rou
     return verdict;
 }
 
-const char *route_pattern(size_t i)
+const struct route *route_at(size_t i)
 {
-    return i < ARRAY_LEN(routes) ? routes[i].pattern : NULL;
+    return i < ARRAY_LEN(routes) ? &routes[i] : NULL;
 }

@@ -37,7 +37,7 @@ struct route_match {
 enum route_verdict route_find(struct slice method, struct slice path,
                               struct route_match *ret_match);
 
-/* The i-th pattern, NULL at the end: for suggestions and tests. */
-const char *route_pattern(size_t i);
+/* The i-th row, NULL at the end: for tests. */
+const struct route *route_at(size_t i);
 
 #endif

@@ -14,6 +14,7 @@ check_format() {
 check_clang_tidy() {
     local rules
     CC=clang-14 build_setup build-test/lint >/dev/null || return 1
+    ninja -C build-test/lint build.ninja >/dev/null || return 1 # what it makes when it is set up
     rules=$( (sources '*.h' && find . -path './build*' -prune -o -name 'meson*' -type f -print) |
         sort | xargs cat .clang-tidy | sha256sum)
     mkdir -p build-test/lint/passed

@@ -76,6 +76,7 @@ part_npm() {
         (cd tests/npm && npm ci --ignore-scripts --no-audit --no-fund) || return 1
     fi
     build_in build-test/gcc -Dstrict=true &&
+        PAWL=$PWD/build-test/gcc/pawl \
         PAWL_SCHEMA_DRIVER=$PWD/build-test/gcc/tests/npm/schema_driver \
             count_node npm tests/npm/*.test.mjs
 }

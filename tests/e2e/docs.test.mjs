@@ -1,0 +1,140 @@
+// docs.test.mjs - what the documents tell people to type, typed.
+//
+// Fenced blocks whose info string ends in `test` are run, in their order, one folder a document:
+//
+//     ```sh test             a shell runs it, and every command must succeed. A line that is
+//                            `pawl serve` alone starts a server and waits until it is ready; so do
+//                            `systemctl start pawl`, and `systemctl stop pawl` its end.
+//     ```yaml test NAME      is written to the file NAME
+//     ```text test           the shell block before it printed these lines; ... stands for anything
+//
+// So that documents can be read as they are, some things differ in here: the port 7295 is a free
+// one, /srv/pawl and /var/backups/pawl are in the folder, the id of the documents' session is that of
+// the one that was created last, and curl fails when the server refuses.
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { PAWL, Pawl, ROOT, run } from './lib/pawl.mjs';
+
+const ID = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
+const SERVE = /^(?:systemctl start pawl|pawl serve(?<args>[^&|;#]*))(?:\s+#.*)?$/;
+const STOP = /^systemctl stop pawl$/;
+// And whatever else has a block. (The example in docs/configuration.md is tests/unit's.)
+const TESTED = ['README.md', 'docs/cli.md', 'docs/operations.md'];
+
+const SHIMS = {
+    // `init` writes the port of the documents.
+    'bin/pawl': `#!/bin/sh
+[ "$1" = init ] || exec "$DOCS_PAWL" "$@"
+"$DOCS_PAWL" "$@" && sed -i "s/7295/$DOCS_PORT/" pawl.yaml
+`,
+    'bin/curl': '#!/bin/sh\nexec /usr/bin/curl --fail-with-body "$@"\n',
+};
+
+// [{ language, name, text, line }] of the blocks that are run.
+function blocksOf(text) {
+    const blocks = [];
+    let block = null;
+
+    text.split('\n').forEach((line, i) => {
+        const fence = /^```(\w*)( test)?(?: (\S+))?$/.exec(line);
+
+        if (!fence) {
+            block?.text.push(line);
+        } else if (block) {
+            blocks.push({ ...block, text: `${block.text.join('\n')}\n` });
+            block = null;
+        } else {
+            block = { language: fence[1], isTest: !!fence[2], name: fence[3], text: [], line: i + 1 };
+        }
+    });
+    assert.equal(block, null, 'a block is not closed');
+    return blocks.filter((b) => b.isTest);
+}
+
+// A document in a folder of its own.
+class Reading {
+    printed = '';
+    session = ID;
+
+    constructor(pawl, name) {
+        this.pawl = pawl;
+        this.name = name;
+        pawl.env = {
+            PATH: `${pawl.path('bin')}:${process.env.PATH}`, DOCS_PAWL: PAWL,
+            DOCS_PORT: String(pawl.port), OPENAI_API_KEY: 'none',
+        };
+    }
+
+    here(text) {
+        return text.replaceAll(ID, this.session).replaceAll(':7295', `:${this.pawl.port}`)
+            .replaceAll('/srv/pawl', this.pawl.folder)
+            .replaceAll('/var/backups/pawl', this.pawl.path('backups'));
+    }
+
+    async play(block) {
+        const what = `${this.name}:${block.line}`;
+
+        if (block.language === 'sh') await this.#shell(block.text, what);
+        else if (block.language === 'text') this.#expect(block.text, what);
+        else this.pawl.write(block.name, this.here(block.text));
+    }
+
+    async #shell(text, what) {
+        let commands = [];
+
+        this.printed = '';
+        for (const line of text.split('\n')) {
+            const serve = SERVE.exec(line);
+
+            if (!serve && !STOP.test(line)) {
+                commands.push(line);
+                continue;
+            }
+            await this.#commands(commands.join('\n'), what);
+            commands = [];
+            if (serve) await this.pawl.start(serve.groups.args?.trim().split(/\s+/).filter(Boolean));
+            else assert.equal((await this.pawl.stop()).status, 0, what);
+        }
+        await this.#commands(commands.join('\n'), what);
+    }
+
+    async #commands(text, what) {
+        if (!text.trim()) return;
+        const { status, stdout, stderr } = await run(
+            'bash', ['--norc', '-e', '-u', '-o', 'pipefail', '-c', this.here(text)],
+            { cwd: this.pawl.folder, env: this.pawl.environment() });
+
+        assert.equal(status, 0, `${what} ends with ${status}:\n${stdout}${stderr}`);
+        this.printed += stdout + stderr;
+        const ids = (stdout + stderr).match(/ses_[0-9a-f-]{36}/g) ?? [];
+
+        this.session = ids.find((id) => id !== ID) ?? this.session;
+    }
+
+    #expect(text, what) {
+        for (const line of text.split('\n').filter((l) => l.trim())) {
+            const wanted = this.here(line).split('...')
+                .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*');
+
+            assert.match(this.printed, new RegExp(`^${wanted}$`, 'm'), `${what}: ${line}`);
+        }
+    }
+}
+
+const named = readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`);
+
+for (const name of ['README.md', ...named]) {
+    const blocks = blocksOf(readFileSync(join(ROOT, name), 'utf8'));
+
+    if (blocks.length === 0 && !TESTED.includes(name)) continue;
+    test(`${name} can be followed`, async (t) => {
+        const pawl = await Pawl.make(t, null, SHIMS);
+        const reading = new Reading(pawl, name);
+
+        assert.ok(blocks.length > 0, 'it has nothing to run');
+        for (const block of blocks) await reading.play(block);
+        if (existsSync(pawl.path('pawl.db'))) await pawl.verify();
+    });
+}
