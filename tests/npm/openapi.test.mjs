@@ -17,7 +17,7 @@ const DOCUMENT = join(ROOT, 'src/api/openapi.json');
 const ID = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
 
 // What no configuration of this version can bring about, or only a rare moment.
-const UNSEEN_KINDS = ['model_usage', 'approval_decided', 'approval_expired', 'input_answered',
+const UNSEEN_KINDS = ['model_usage', 'approval_expired', 'input_answered',
                       'signal', 'child_ended'];
 
 // By a session's input: what the provider does, at the nth request of that input.
@@ -31,6 +31,7 @@ const behaviours = {
         ['echo', { text: 'x' }], ['fails', {}], ['later', {}], ['nothing', {}],
         ['echo', 'no JSON'], ['prints', {}],
     ])),
+    'ask people': ({ answers }) => (answers > 0 ? say('done') : ask([['asks', { n: 1 }]])),
     pay: ({ answers }) => (answers > 0 ? say('done') : ask([['pay', {}]])),
     'pay and look': ({ answers }) => (answers > 0 ? say('done') : ask([['pay_and_look', {}]])),
 };
@@ -50,6 +51,10 @@ async function setUp(t) {
         echo: { builtin: 'echo' },
         fails: { description: 'x', exec: { command: ['sh', '-c', 'echo no >&2; exit 1'] } },
         later: { description: 'x', exec: { command: ['sh', '-c', 'exit 75'] }, retry: once },
+        asks: {
+            description: 'x', exec: { command: ['true'] }, approval: 'always',
+            parameters: { type: 'object', properties: { n: { type: 'integer' } } },
+        },
         prints: { description: 'x', exec: { command: ['seq', '99999'] } },
         pay,
         pay_and_look: { ...pay, reconcile: { command: ['./paid'] } },
@@ -133,7 +138,7 @@ test('bodies have the fields of the document and no others', async (t) => {
     for (const { method, path, operation } of withBody) {
         const { schema } = operation.requestBody.content['application/json'];
         const { properties, required } = document.resolve(schema);
-        const target = path.replace('{id}', ID).replace('{n}', '3');
+        const target = document.example(path, operation);
         const { detail } = await isRefused(pawl, [method, target, { zz: 1 }], 422, 'unknown_field');
         const known = /Known here: (.*)\./.exec(detail)[1].match(/\w+/g);
         const empty = await pawl.api(method, target, {});
@@ -209,6 +214,27 @@ async function tools(pawl) {
     assert.equal((await steps(pawl, id)).data.length, 8);
 }
 
+async function approvals(pawl) {
+    const { id } = await pawl.create({ agent: 'main', input: 'ask people', ...CONTEXT });
+
+    await until('people to be asked', async () =>
+        (await pawl.session(id)).waiting.some((w) => w.on === 'approval'));
+    const { data: [approval] } = await pawl.get('/v1/approvals?status=pending&limit=1');
+    const path = `/v1/approvals/${approval.id}`;
+    const decision = { decision: 'approve', arguments_hash: approval.arguments_hash, by: 'anna' };
+
+    assert.equal(approval.session, id);
+    await pawl.get(path);
+    await isRefused(pawl, ['POST', path, { ...decision, arguments_hash: 'x' }], 409,
+                    'arguments_changed');
+    await pawl.post(path, { ...decision, arguments: { n: 2 } });
+    await pawl.ended(id);
+    await pawl.get(path);
+    await isRefused(pawl, ['POST', path, decision], 409, 'approval_decided');
+    await isRefused(pawl, ['GET', `/v1/approvals/${ID}:1`], 404, 'approval_not_found');
+    await steps(pawl, id);
+}
+
 // Killed while its tool runs. It goes on by its command, or by a person.
 async function doubts(pawl) {
     for (const input of ['pay', 'pay and look']) {
@@ -225,6 +251,7 @@ async function doubts(pawl) {
 
             await isRefused(pawl, ['POST', `/v1/sessions/${id}/calls/99/settle`,
                                    { outcome: 'happened' }], 404, 'call_not_found');
+            await pawl.get('/v1/approvals?status=pending');
             await change(pawl, id, `calls/${call}/settle`,
                          { outcome: 'happened', output: 'paid', note: 'seen' });
         }
@@ -289,7 +316,9 @@ test('every route answers as the document says', async (t) => {
 
     await Promise.all([lists(pawl), changes(pawl), failures(pawl), tools(pawl), refusals(pawl),
                        streams(t, pawl, document)]);
+    await approvals(pawl);
     await doubts(pawl);
+    await pawl.get('/v1/approvals');
     await interruptions(pawl);
     for (const { method, path, operation } of document.operations())
         for (const status of Object.keys(operation.responses).filter((s) => s < 300))

@@ -45,6 +45,12 @@ export class Document {
         return node.$ref.slice(2).split('/').reduce((at, name) => at[name], this.json);
     }
 
+    // The path with the examples of its parameters.
+    example(path, operation) {
+        return (operation.parameters ?? []).map((p) => this.resolve(p)).filter((p) => p.in === 'path')
+            .reduce((at, { name, example }) => at.replace(`{${name}}`, example), path);
+    }
+
     schema(name) {
         return this.json.components.schemas[name];
     }
