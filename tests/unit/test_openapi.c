@@ -567,6 +567,27 @@ static void the_codes_are_those_that_the_code_answers(void **state)
     }
 }
 
+static void the_codes_are_in_the_reference(void **state)
+{
+    struct codes codes = { 0 };
+    char path[4096];
+
+    if (!getenv("PAWL_SOURCE"))
+        skip(); /* not started by meson */
+    read_codes(*state, &codes);
+    (void)snprintf(path, sizeof(path), "%s/docs/api.md", getenv("PAWL_SOURCE"));
+    char *text = read_file(path);
+
+    for (size_t i = 0; i < codes.n; i++) {
+        char code[CODE_MAX + 2];
+
+        (void)snprintf(code, sizeof(code), "`%s`", codes.at[i].text);
+        if (!strstr(text, code))
+            fail_msg("docs/api.md lacks the code %s", code);
+    }
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -578,6 +599,7 @@ int main(void)
         TEST(each_kind_of_event_has_its_schema),
         TEST(what_the_core_writes_is_as_the_document_says),
         TEST(the_codes_are_those_that_the_code_answers),
+        TEST(the_codes_are_in_the_reference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
