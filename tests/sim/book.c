@@ -279,6 +279,8 @@ static void apply(struct book_event *e)
     case EV_TOOL_SENT:
     case EV_TOOL_IN_DOUBT:
     case EV_TOOL_RECONCILED: book_once_event(e); break;
+    case EV_APPROVAL_DECIDED:
+    case EV_APPROVAL_EXPIRED: book_approval_event(e); break;
     default: book_life_event(e); break;
     }
 }
@@ -416,7 +418,8 @@ int book_is_quiet(const struct book *book)
             enum tooling state = session->calls[k].state;
 
             if (state == TOOLING_OUT || state == TOOLING_SENT || state == TOOLING_DOUBT ||
-                state == TOOLING_LOOK)
+                state == TOOLING_LOOK ||
+                (state == TOOLING_APPROVAL && session->calls[k].due_ms != 0))
                 return 0; /* paused, or over: but what is out will still come back */
         }
         if (session->model.state == ASKING_RUNNING || session->model.state == ASKING_BACKOFF)
@@ -453,6 +456,7 @@ void book_close(struct book *book)
     if (!book_is_quiet(book))
         fail(book->world, "the engine stopped, and something is open");
     check_late(book);
+    book_check_inbox(book);
 }
 
 void book_print(const struct book *book, FILE *to)

@@ -35,6 +35,8 @@ enum tooling {
     TOOLING_DOUBT,
     TOOLING_LOOK, /* its reconcile command runs */
     TOOLING_PERSON,
+    TOOLING_APPROVAL,
+    TOOLING_EXPIRED, /* what follows must do so in the same tick */
 };
 
 struct money {
@@ -59,6 +61,12 @@ struct book_call {
     size_t item;          /* of its answer */
     int is_misfit;        /* refused, as its arguments are not what the tool's schema says */
     int is_once, has_reconcile;
+    uint32_t needed; /* different people; who has approved these arguments: */
+    char people[4][8];
+    uint32_t people_n;
+    int is_edited; /* its arguments are a person's */
+    enum expiry_action on_expiry;
+    int64_t expires_ms;
     int is_orphan;     /* in doubt, and its turn is over */
     uint32_t sent_seq; /* this attempt was sent by this event */
     uint32_t proven;   /* the highest attempt of which it is known that it did nothing */
@@ -146,9 +154,11 @@ struct book_session {
     unsigned answers_n;        /* with tool calls: for the script */
     unsigned char *kinds;      /* of event i + 1: enum event_kind */
     struct book_session *past; /* as it was after event i + 1; its pointers are not its own */
-    size_t refused_n;          /* calls whose error must follow in the same tick */
-    unsigned forked_from;      /* index of the session whose copy it is */
-    uint32_t forked_seq;       /* and the event that says so; 0: it is none */
+    uint32_t decided_seq;      /* the last decision on a call, and the hash of what it saw */
+    char decided_hash[SHA256_TEXT_MAX];
+    size_t refused_n;     /* calls whose error must follow in the same tick */
+    unsigned forked_from; /* index of the session whose copy it is */
+    uint32_t forked_seq;  /* and the event that says so; 0: it is none */
     char forked_by[TOKEN_MAX];
     int tick_counts; /* `counts` seen in this tick */
     int tick_interrupted;
@@ -256,6 +266,12 @@ void book_model_event(struct book_event *e);                      /* book_model.
 void book_tool_event(struct book_event *e);                       /* book_tool.c */
 void book_once_event(struct book_event *e);                       /* book_once.c */
 void book_end_once(struct book_event *e, struct book_call *call); /* its turn ends */
+/* book_approval.c */
+void book_check_asked(struct book_event *e, struct book_call *call, const struct json *decl);
+void book_approval_event(struct book_event *e);
+int book_approval_timer(struct book_event *e);
+void book_approval_hash(const struct book_call *call, char text[SHA256_TEXT_MAX]);
+void book_check_inbox(struct book *book); /* when nothing is on its way */
 int book_in_doubt(const struct book_call *call);
 int book_asks_person(const struct book_session *session); /* nothing but people can go on */
 void book_check_reason(struct book_event *e, unsigned process, int is_crash, int counts);

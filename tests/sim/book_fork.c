@@ -13,7 +13,8 @@ void book_keep_past(struct book_session *session)
 {
     session->refused_n = 0;
     for (size_t i = 0; i < session->calls_n; i++)
-        session->refused_n += session->calls[i].state == TOOLING_REFUSED;
+        session->refused_n += session->calls[i].state == TOOLING_REFUSED ||
+                              session->calls[i].state == TOOLING_EXPIRED;
     session->past = xrealloc(session->past, session->seq * sizeof(*session->past));
     session->past[session->seq - 1] = *session;
 }

@@ -195,6 +195,8 @@ static void timer_fired(struct book_event *e)
     struct book_session *session = e->session;
     struct book_call *call = book_call(session, e->call);
 
+    if (book_approval_timer(e))
+        return;
     if (call && call->state == TOOLING_DOUBT && call->due_ms <= e->event->at_ms &&
         slice_is(json_str(json_get(e->body, "which")), "reconcile")) {
         call->state = TOOLING_LOOK;

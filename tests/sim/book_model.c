@@ -200,6 +200,7 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
     if (call->is_once != is_once(e->session, call->tool))
         book_wrong(e, "call %u is recorded as once, or not, and its tool is otherwise",
                    call->number);
+    book_check_asked(e, call, decl);
 }
 
 static void add_answer(struct book_event *e, const struct given_answer *given)

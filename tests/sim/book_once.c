@@ -20,7 +20,7 @@ int book_asks_person(const struct book_session *session)
 
         if (call->state == TOOLING_CLOSED || call->is_orphan)
             continue;
-        if (call->state != TOOLING_PERSON)
+        if (call->state != TOOLING_PERSON && call->state != TOOLING_APPROVAL)
             return 0;
         n++;
     }

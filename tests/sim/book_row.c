@@ -25,7 +25,9 @@ static enum session_status status_of(const struct book_session *session)
     if (session->model.state != ASKING_NOT)
         return STATUS_RUNNING;
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state == TOOLING_PERSON && !session->calls[i].is_orphan)
+        enum tooling state = session->calls[i].state;
+
+        if ((state == TOOLING_PERSON || state == TOOLING_APPROVAL) && !session->calls[i].is_orphan)
             return STATUS_AWAITING_HUMAN_APPROVAL;
     }
     return STATUS_AWAITING_TOOL;
@@ -48,7 +50,9 @@ static int64_t wake_at_ms(const struct book_session *session)
         due_ms = sooner(due_ms, session->wall_since_ms + (left_ms > 0 ? left_ms : 0));
     }
     for (size_t i = 0; i < session->calls_n; i++) {
-        if (session->calls[i].state == TOOLING_BACKOFF || session->calls[i].state == TOOLING_DOUBT)
+        enum tooling state = session->calls[i].state;
+
+        if (state == TOOLING_BACKOFF || state == TOOLING_DOUBT || state == TOOLING_APPROVAL)
             due_ms = sooner(due_ms, session->calls[i].due_ms);
     }
     return due_ms;
@@ -94,6 +98,9 @@ static void check_dues(struct book *book, const struct book_session *session)
         fail(book->world, "ses%u: its turn had to end in the same tick: %s", session->index,
              session->due);
     for (size_t i = 0; i < session->calls_n; i++) {
+        if (session->calls[i].state == TOOLING_EXPIRED)
+            fail(book->world, "ses%u: nobody approved call %u, and nothing follows", session->index,
+                 session->calls[i].number);
         if (session->calls[i].state == TOOLING_REFUSED)
             fail(book->world, "ses%u: call %u is no good, and is not answered at once",
                  session->index, session->calls[i].number);

@@ -18,7 +18,10 @@ void book_close_call(struct book_session *session, struct book_call *call, uint3
         return; /* the end of its turn has answered it */
     result->is_there = 1;
     result->seq = seq;
-    result->has_text = text != NULL;
+    result->has_text = text != NULL && !call->is_edited;
+    result->is_begin = text != NULL && call->is_edited;
+    if (result->is_begin)
+        text = "A person changed the arguments of this call before it ran, to: {";
     if (text)
         (void)snprintf(result->text, sizeof(result->text), "%s", text);
 }

@@ -21,6 +21,8 @@ struct asked {
     uint32_t known_seq;   /* FORK: the source's last event that was known, when this was sent */
     int call_was_there;   /* SETTLE: the call, when this was sent */
     uint32_t attempt;     /* SETTLE: that was in doubt, and a person was asked; or 0 */
+    char hash[SHA256_TEXT_MAX]; /* DECIDE */
+    char by[8];
     unsigned number;
 };
 
@@ -98,6 +100,9 @@ static void check_done(const struct asked *asked)
     }
     if (request->kind == ENGINE_FORK)
         check_copy(asked, session);
+    if (request->kind == ENGINE_DECIDE && session->decided_seq == request->seq &&
+        strcmp(session->decided_hash, asked->hash) != 0)
+        fail(world, "request %u was accepted for other arguments than it had seen", asked->number);
     if (request->seq == 0 || request->seq > session->seq ||
         session->kinds[request->seq - 1] != event_of(request->kind))
         fail(world, "request %u was accepted, and event %u of ses%u is no %s", asked->number,
@@ -117,6 +122,26 @@ static void check_settle_refused(const struct asked *asked, const struct book_se
         call->attempt == asked->attempt)
         fail(world, "request %u was refused, and a person was asked: %s", asked->number,
              request->err.msg);
+}
+
+/* A person who is asked, has the present arguments before them and has not spoken is heard. */
+static void check_decide_refused(const struct asked *asked, const struct book_session *session)
+{
+    const struct engine_request *request = &asked->request;
+    const struct book_call *call = book_call(session, request->call);
+    char hash[SHA256_TEXT_MAX];
+
+    if (request->err.code != ERR_CONFLICT || !call || call->state != TOOLING_APPROVAL)
+        return;
+    book_approval_hash(call, hash);
+    if (strcmp(hash, asked->hash) != 0)
+        return;
+    for (uint32_t i = 0; i < call->people_n; i++) {
+        if (strcmp(call->people[i], asked->by) == 0)
+            return;
+    }
+    fail(asked->world, "request %u was refused, and a person was asked: %s", asked->number,
+         request->err.msg);
 }
 
 static void check_refused(const struct asked *asked)
@@ -141,6 +166,10 @@ static void check_refused(const struct asked *asked)
         fail(world, "request %u was refused: %s", asked->number, request->err.msg);
     if (request->kind == ENGINE_SETTLE) {
         check_settle_refused(asked, session);
+        return;
+    }
+    if (request->kind == ENGINE_DECIDE) {
+        check_decide_refused(asked, session);
         return;
     }
     if (request->err.code == ERR_NOT_FOUND)
@@ -196,7 +225,9 @@ static void submit(struct asked *asked)
     request->session = slice_of(asked->session);
     request->text = slice_of(asked->text);
     /* A copy has no text of its own: who asked for it is found again in its journal. */
-    request->by = request->kind == ENGINE_FORK ? slice_of(asked->text) : SLICE_LIT("sim");
+    request->by = request->kind == ENGINE_FORK     ? slice_of(asked->text)
+                  : request->kind == ENGINE_DECIDE ? slice_of(asked->by)
+                                                   : SLICE_LIT("sim");
     request->done = on_done;
     request->arg = asked;
     request->idempotency = (struct store_idempotency){
@@ -305,6 +336,45 @@ static void settle(struct world *world, const struct book_session *session)
     submit(asked);
 }
 
+/* Mostly on a call that waits for it; by one of a few, who may be too late or say it twice. */
+static void decide(struct world *world, const struct book_session *session, int is_sure)
+{
+    static const char *const edits[] = { "{\"a\":1}", "{\"a\":2}", "{\"a\":77}", "{}", "no json" };
+    struct asked *asked = asked_new(world, ENGINE_DECIDE);
+    struct engine_request *request = &asked->request;
+    const struct book_call *call;
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    (void)snprintf(asked->by, sizeof(asked->by), "p%u", below(world, 4));
+    request->call = below(world, session->last_call + 2);
+    for (size_t i = 0; i < session->calls_n && (is_sure || below(world, 20)); i++) {
+        if (session->calls[i].state == TOOLING_APPROVAL)
+            request->call = session->calls[i].number;
+    }
+    call = book_call(session, request->call);
+    if (call && (is_sure || below(world, 8)))
+        book_approval_hash(call, asked->hash);
+    request->hash = slice_of(asked->hash);
+    request->decision = below(world, 4) ? DECISION_APPROVE : DECISION_REJECT;
+    if (request->decision == DECISION_APPROVE && below(world, 4) == 0)
+        request->arguments = slice_of(edits[below(world, ARRAY_LEN(edits))]);
+    submit(asked);
+}
+
+void clients_decide_all(struct world *world)
+{
+    const struct book *book = world->book;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *session = book->sessions[i];
+
+        for (size_t k = 0; k < session->calls_n; k++) {
+            if (session->calls[k].state == TOOLING_APPROVAL && below(world, 4))
+                decide(world, session, 1);
+        }
+    }
+}
+
 static int needs_person(const struct book_session *session)
 {
     for (size_t i = 0; i < session->calls_n; i++) {
@@ -342,6 +412,11 @@ static void replay(struct world *world)
     asked->request.call = first->request.call;
     asked->request.outcome = first->request.outcome;
     asked->request.note = first->request.note;
+    asked->request.decision = first->request.decision;
+    asked->request.arguments = first->request.arguments;
+    memcpy(asked->hash, first->hash, sizeof(asked->hash));
+    memcpy(asked->by, first->by, sizeof(asked->by));
+    asked->request.hash = slice_of(asked->hash);
     memcpy(asked->text, first->text, sizeof(asked->text));
     memcpy(asked->key, first->key, sizeof(asked->key));
     memcpy(asked->session, first->session, sizeof(asked->session));
@@ -378,6 +453,8 @@ void client_act(struct world *world, enum act act)
             patch(world, session);
         else if (session && act == ACT_SETTLE)
             settle(world, session);
+        else if (session && act == ACT_DECIDE)
+            decide(world, session, 0);
         else if (session && act == ACT_FORK)
             fork_session(world, session);
         else if (session)

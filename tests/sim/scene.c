@@ -35,6 +35,28 @@ static void draw_model(struct world *world, size_t i)
                                               .retry = draw_retry(world) };
 }
 
+static void draw_approval(struct world *world, size_t i)
+{
+    struct sim_approval *approval = &world->scene.approvals[i];
+
+    *approval = (struct sim_approval){ 0 };
+    if (!chance(world, world->weights.tool_approval))
+        return;
+    approval->approvers = 1 + below(world, 3);
+    approval->is_conditional = below(world, 2) != 0;
+    approval->expires_ms = below(world, 2) ? 1000 * (1 + below(world, 60)) : 0;
+    approval->on_expiry = approval->expires_ms
+                              ? (enum expiry_action)below(world, EXPIRY_ACTION_COUNT)
+                              : EXPIRY_REJECT;
+    (void)snprintf(approval->text, sizeof(approval->text),
+                   "[{\"when\":%s,\"approvers\":%u,\"expires_ms\":%lld,\"on_expiry\":\"%s\","
+                   "\"escalate_to\":\"boss\"}]",
+                   approval->is_conditional ? "[{\"path\":\"/a\",\"eq\":1}]" : "\"always\"",
+                   approval->approvers, (long long)approval->expires_ms,
+                   expiry_action_name(approval->on_expiry));
+    world->scene.tools[i].approval = approval->text;
+}
+
 static void draw_tool(struct world *world, size_t i)
 {
     static const char *const command[] = { "./tool", NULL };
@@ -60,6 +82,7 @@ static void draw_tool(struct world *world, size_t i)
         scene->tools[i].reconcile_timeout_ms = 1000 + below(world, 30000);
     }
     scene->tools[i].builtin = scene->tools[i].kind == TOOL_KIND_BUILTIN ? "echo" : NULL;
+    draw_approval(world, i);
 }
 
 static struct session_limits draw_limits(struct world *world)

@@ -42,9 +42,10 @@ struct weights {
     uint32_t tool_slow;
     uint32_t tool_late;      /* ends by itself although it was stopped */
     uint32_t tool_once;      /* percent of the tools: effects: once */
+    uint32_t tool_approval;  /* percent of the tools: people must agree */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
     uint32_t pill;           /* percent of sessions under which the process dies */
-    uint32_t act[14];        /* enum act: how often which */
+    uint32_t act[15];        /* enum act: how often which */
     uint32_t pause_ms;       /* between two acts, at most */
     uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
@@ -59,6 +60,7 @@ enum act {
     ACT_RETRY,
     ACT_PATCH,
     ACT_SETTLE,
+    ACT_DECIDE,
     ACT_FORK,
     ACT_ERASE,
     ACT_REPLAY,
@@ -72,6 +74,15 @@ enum process { PROCESS_DOWN, PROCESS_STARTING, PROCESS_UP, PROCESS_DRAINING };
 
 enum { SCENE_MODELS_MAX = 2, SCENE_TOOLS_MAX = 4, SCENE_AGENTS_MAX = 4 };
 
+/* Who must agree to the calls of a tool. */
+struct sim_approval {
+    uint32_t approvers; /* 0: nobody */
+    int is_conditional; /* only if the argument "a" is 1, or is not there */
+    int64_t expires_ms; /* 0: never */
+    enum expiry_action on_expiry;
+    char text[256]; /* the same, as the configuration says it */
+};
+
 /* The configuration, and what its const pointers point to. */
 struct scene {
     struct config config;
@@ -79,6 +90,7 @@ struct scene {
     struct config_model models[SCENE_MODELS_MAX];
     size_t models_n, tools_n; /* drawn; the configuration may lack the last of them */
     struct config_tool tools[SCENE_TOOLS_MAX];
+    struct sim_approval approvals[SCENE_TOOLS_MAX];
     const struct config_tool *agent_tools[SCENE_AGENTS_MAX][SCENE_TOOLS_MAX];
     struct config_agent agents[SCENE_AGENTS_MAX];
     struct buf revision_texts[SCENE_AGENTS_MAX];
@@ -179,6 +191,7 @@ void client_act(struct world *world, enum act act);
 void clients_check(struct world *world); /* at the end: what was acknowledged is there, once */
 void clients_resume_all(struct world *world);
 void clients_settle_all(struct world *world);      /* what only people can tell */
+void clients_decide_all(struct world *world);      /* what people are asked */
 size_t clients_waiting(const struct world *world); /* requests without an answer */
 void clients_release(struct world *world);
 

@@ -62,9 +62,9 @@ static void draw_weights(struct world *world)
 {
     static const uint32_t most[ACT_COUNT] = {
         [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5,  [ACT_PAUSE] = 8,
-        [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_SETTLE] = 15, [ACT_REPLAY] = 10,
-        [ACT_CRASH] = 15,  [ACT_DRAIN] = 8,    [ACT_JUMP] = 5,    [ACT_PATCH] = 12,
-        [ACT_FORK] = 6,    [ACT_ERASE] = 3,
+        [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_SETTLE] = 15, [ACT_DECIDE] = 30,
+        [ACT_REPLAY] = 10, [ACT_CRASH] = 15,   [ACT_DRAIN] = 8,   [ACT_JUMP] = 5,
+        [ACT_PATCH] = 12,  [ACT_FORK] = 6,     [ACT_ERASE] = 3,
     };
     struct weights *w = &world->weights;
 
@@ -84,6 +84,7 @@ static void draw_weights(struct world *world)
     w->tool_slow = draw(world, 30);
     w->tool_late = draw(world, 100);
     w->tool_once = below(world, 2) ? below(world, 101) : 0;
+    w->tool_approval = below(world, 2) ? below(world, 101) : 0;
     w->config_changes = draw(world, 30);
     w->pill = below(world, 6) == 0 ? 40 : 0;
     for (size_t i = 0; i < ACT_COUNT; i++)
@@ -326,8 +327,12 @@ static void peace(struct world *world)
     until_quiet(world);
     clients_resume_all(world);
     until_quiet(world);
-    clients_settle_all(world);
-    until_quiet(world);
+    for (int i = 0; i < 8; i++) { /* what is approved may ask for more */
+        clients_decide_all(world);
+        until_quiet(world);
+        clients_settle_all(world);
+        until_quiet(world);
+    }
     let_pass(world, SETTLE_MS);
     until_quiet(world);
 }
