@@ -25,6 +25,7 @@ packages_test=(
     clang-format-14
     clang-tidy-14
     cppcheck
+    curl
     faketime
     jq
     json-schema-test-suite
