@@ -15,6 +15,7 @@ route_fn sessions_get;  /* session_get.c */
 route_fn sessions_list; /* sessions_list.c */
 route_fn events_get;    /* events_get.c */
 route_fn steps_get;     /* steps_get.c */
+route_fn output_get;    /* output_get.c */
 route_fn agents_list;   /* agents_list.c */
 route_fn openapi_get;   /* openapi.c */
 

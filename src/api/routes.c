@@ -8,6 +8,7 @@ static const char *const no_query[] = { NULL };
 static const char *const list_query[] = { "status", "agent", "q", "metadata.",
                                           "cursor", "limit", NULL };
 static const char *const events_query[] = { "after", "limit", "wait", NULL };
+static const char *const output_query[] = { "offset", "length", NULL };
 static const char *const steps_query[] = { "cursor", "limit", NULL };
 
 static const char *const approvals_query[] = { "status", "cursor", "limit", NULL };
@@ -27,6 +28,7 @@ static const struct route routes[] = {
     { "POST", "/v1/sessions/{id}/retry", sessions_retry, no_query },
     { "POST", "/v1/sessions/{id}/fork", sessions_fork, no_query },
     { "POST", "/v1/sessions/{id}/calls/{n}/settle", sessions_settle, no_query },
+    { "GET", "/v1/sessions/{id}/calls/{n}/output", output_get, output_query },
     { "GET", "/v1/approvals", approvals_list, approvals_query },
     { "GET", "/v1/approvals/{id}", approvals_get, no_query },
     { "POST", "/v1/approvals/{id}", approvals_decide, no_query },

@@ -382,6 +382,12 @@ static void on_model_usage(struct steps *steps, const struct json *body)
 
 /* ---- tools ---- */
 
+static void take_output(struct steps *steps, struct step *step, const struct json *body)
+{
+    step->output = keep_text(steps, step, body, "output");
+    step->whole_bytes = json_int(json_get(json_get(body, "blob"), "bytes"), 0);
+}
+
 static void on_tool_finished(struct steps *steps, int64_t at_ms, const struct json *body)
 {
     struct step *step = find_step(steps, call_of(body), 0);
@@ -395,7 +401,7 @@ static void on_tool_finished(struct steps *steps, int64_t at_ms, const struct js
     if (try)
         try->errors = keep_text(steps, step, body, "stderr");
     drop_try(step, last_try(step), at_ms); /* an earlier one won */
-    step->output = keep_text(steps, step, body, "output");
+    take_output(steps, step, body);
     end_step(step, is_error ? STEP_FAILED : STEP_COMPLETED, at_ms);
     if (is_error) {
         step->code = SLICE_LIT("tool_error");
@@ -459,7 +465,7 @@ static void on_reconciled(struct steps *steps, int64_t at_ms, const struct json 
         step->note = keep_text(steps, step, body, "note");
     }
     if (slice_is(outcome, reconcile_outcome_name(OUTCOME_HAPPENED))) {
-        step->output = keep_text(steps, step, body, "output");
+        take_output(steps, step, body);
         end_step(step, STEP_COMPLETED, at_ms);
     } else if (slice_is(outcome, reconcile_outcome_name(OUTCOME_NOT_HAPPENED))) {
         if (step->is_orphan)

@@ -75,6 +75,7 @@ struct step {
     struct slice name;   /* of the tool or model */
     struct slice input;  /* ptr NULL: none */
     struct slice output; /* ptr NULL: none */
+    int64_t whole_bytes; /* the output is a part of so many; 0: it is all there is */
     int is_input_json;   /* else it is plain text */
     int is_shortened;
     struct slice code, message; /* the error; ptr NULL: none */

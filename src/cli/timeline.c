@@ -306,6 +306,19 @@ static void put_asked(struct buf *buf, const struct timeline *timeline, const st
         put_second_line(buf, style, STYLE_NONE, "asks for ", buf_slice(&text));
 }
 
+/* How a person gets the rest of an output. */
+static void put_whole(struct buf *buf, const struct step *step, const struct timeline_style *style)
+{
+    CLEANUP(buf_release) struct buf text = { .max = LINE_BYTES_MAX };
+    char bytes[TEXT_SHORT_MAX];
+
+    if (step->whole_bytes <= 0)
+        return;
+    buf_putf(&text, "all %s bytes of it: pawl output ID %u", text_count(bytes, step->whole_bytes),
+             step->call);
+    put_second_line(buf, style, STYLE_DIM, "", buf_slice(&text));
+}
+
 static void put_failure(struct buf *buf, const struct step_try *try, const char *sign,
                         const struct timeline_style *style)
 {
@@ -373,7 +386,11 @@ static void put_try(struct buf *buf, const struct timeline *timeline, const stru
     buf_puts(buf, "\n");
     if (try)
         put_result(buf, timeline, step, try, style);
-    else if (step->output.len > 0)
+    if (try && try == &step->tries[step->tries_n - 1])
+        put_whole(buf, step, style);
+    if (try)
+        return;
+    if (step->output.len > 0)
         put_second_line(buf, style, STYLE_NONE, "-> ", step->output);
     else
         put_second_line(buf, style, STYLE_YELLOW, "",

@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/known.h"
 #include "cli/text.h"
+#include "cli/verify_outputs.h"
 #include "engine/verify.h"
 
 enum { SCAN_LIMIT = 200 };
@@ -29,6 +30,8 @@ struct check {
     char (*revisions)[SHA256_TEXT_MAX];
     char good_revision[SHA256_TEXT_MAX]; /* the last one that was looked at: most have the same */
     struct store_op revision;
+    struct verify_outputs outputs; /* of the page of events that was read */
+    uint32_t next_after;           /* the page behind it begins after this; 0: it was the last */
     size_t rows_n;
     size_t at; /* the one whose journal is read */
     int has_more;
@@ -126,14 +129,29 @@ static void on_events(struct store_op *op, void *arg)
         stop(check, &op->err);
         return;
     }
-    for (size_t i = 0; i < page->events_n; i++)
+    for (size_t i = 0; i < page->events_n; i++) {
         verify_event(verify, &page->events[i]);
+        verify_outputs_add(&check->outputs, &page->events[i]);
+    }
     check->events_n += page->events_n;
-    if (page->has_more && page->events_n > 0) {
-        events_next(check, page->events[page->events_n - 1].seq);
+    check->next_after =
+        page->has_more && page->events_n > 0 ? page->events[page->events_n - 1].seq : 0;
+    verify_outputs_run(&check->outputs, verify->row.key);
+}
+
+static void on_outputs(void *arg, const struct err *err)
+{
+    struct check *check = arg;
+
+    if (err->code) {
+        stop(check, err);
         return;
     }
-    verify_end(verify);
+    if (check->next_after > 0) {
+        events_next(check, check->next_after);
+        return;
+    }
+    verify_end(&check->rows[check->at]);
     check->at++;
     next_session(check);
 }
@@ -147,7 +165,7 @@ static void events_next(struct check *check, uint32_t after)
                                                    .after = after,
                                                    .until = row->seq,
                                                    .limit = STORE_PAGE_MAX,
-                                                   .what = STORE_EVENTS_BODIES },
+                                                   .what = STORE_EVENTS_ALL },
                                        .done = on_events,
                                        .arg = check };
     store_submit(check->store, &check->events);
@@ -250,6 +268,9 @@ static int verify_store(const char *url)
     check.rows = xcalloc(SCAN_LIMIT, sizeof(check.rows[0]));
     check.ids = xcalloc(SCAN_LIMIT, sizeof(check.ids[0]));
     check.revisions = xcalloc(SCAN_LIMIT, sizeof(check.revisions[0]));
+    check.outputs = (struct verify_outputs){
+        .store = check.store, .on_fault = on_fault, .done = on_outputs, .arg = &check
+    };
     scan_next(&check);
     loop_run(check.loop);
     store_close(check.store);
@@ -257,6 +278,7 @@ static int verify_store(const char *url)
     free(check.rows);
     free(check.ids);
     free(check.revisions);
+    verify_outputs_release(&check.outputs);
     return check.status == EXIT_GOOD ? report(&check) : check.status;
 }
 

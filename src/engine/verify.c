@@ -69,6 +69,29 @@ static void note(struct verify *verify, const struct store_event *event)
     }
 }
 
+/* What the event says is kept beside it, and what is. */
+static void check_blob(struct verify *verify, const struct store_event *event)
+{
+    CLEANUP(json_cleanup) struct json *body = NULL;
+    const struct store_blob *blob = &event->blob;
+    struct err err = { 0 };
+
+    if (event->kind != EV_TOOL_FINISHED && event->kind != EV_TOOL_RECONCILED && blob->hash.len == 0)
+        return;
+    if (json_read(&body, event->body, STORE_BODY_MAX, &err))
+        return; /* said where it is folded */
+    const struct json *named = json_get(body, "blob");
+
+    if (!named && blob->hash.len > 0)
+        fault(verify, event->seq, "an output is kept for it, and it names none");
+    else if (named && blob->hash.len == 0)
+        fault(verify, event->seq, "the output that it names is not there");
+    else if (named && (!slice_equal(json_str(json_get(named, "hash")), blob->hash) ||
+                       json_int(json_get(named, "bytes"), -1) != (int64_t)blob->bytes ||
+                       json_int(json_get(body, "call"), 0) != blob->call))
+        fault(verify, event->seq, "the output that is kept for it is not the one that it names");
+}
+
 void verify_event(struct verify *verify, const struct store_event *event)
 {
     struct session_commands commands;
@@ -99,6 +122,7 @@ void verify_event(struct verify *verify, const struct store_event *event)
         return;
     }
     note(verify, event);
+    check_blob(verify, event);
 }
 
 static void expect(struct verify *verify, const char *column, int64_t stored, int64_t folded)

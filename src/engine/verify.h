@@ -7,6 +7,9 @@
  * columns must say what the state says. An event that breaks the fold ends it: what would come
  * after is not known.
  *
+ * An event that names an output (struct store_blob) must have it: events are to be read with
+ * STORE_EVENTS_ALL. What is in it is not looked at here.
+ *
  * A journal may have grown since the row was read: give the events up to row->seq only.
  */
 #ifndef ENGINE_VERIFY_H

@@ -266,7 +266,15 @@ void http_stream_end(struct http_stream *stream)
 
 /* ---- the beginning ---- */
 
-static void put_head(struct http_stream *stream, const char *content_type)
+static void put_length(struct http_stream *stream, uint64_t length)
+{
+    if (length > 0)
+        buf_putf(&stream->held, "Content-Length: %llu\r\n", (unsigned long long)length);
+    else if (stream->is_chunked)
+        buf_puts(&stream->held, "Transfer-Encoding: chunked\r\n");
+}
+
+static void put_head(struct http_stream *stream, const struct http_stream_config *config)
 {
     time_t now = (time_t)(loop_wall_ms(stream->streams->loop) / 1000);
     char date[64];
@@ -276,8 +284,12 @@ static void put_head(struct http_stream *stream, const char *content_type)
         assert_failed("a date has a text", __FILE__, __LINE__);
     buf_putf(&stream->held,
              "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Type: %s\r\nCache-Control: no-store\r\n"
-             "X-Content-Type-Options: nosniff\r\nConnection: close\r\n%s\r\n",
-             date, content_type, stream->is_chunked ? "Transfer-Encoding: chunked\r\n" : "");
+             "X-Content-Type-Options: nosniff\r\nConnection: close\r\n",
+             date, config->content_type);
+    for (const char *const *extra = config->extra; extra && extra[0]; extra += 2)
+        buf_putf(&stream->held, "%s: %s\r\n", extra[0], extra[1]);
+    put_length(stream, config->length);
+    buf_puts(&stream->held, "\r\n");
 }
 
 struct http_stream *http_reply_stream(struct http_request *request,
@@ -300,7 +312,7 @@ struct http_stream *http_reply_stream(struct http_request *request,
                                     .tenant.fd = fd,
                                     .held.max = HELD_BYTES_LIMIT,
                                     .held_max = config->held_bytes_max,
-                                    .is_chunked = !request->is_http_1_0,
+                                    .is_chunked = !request->is_http_1_0 && config->length == 0,
                                     .is_head_only = request->is_head,
                                     .on_empty = config->on_empty,
                                     .on_gone = config->on_gone,
@@ -308,7 +320,7 @@ struct http_stream *http_reply_stream(struct http_request *request,
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes));
     list_add(&streams->all, &stream->link);
     streams->n++;
-    put_head(stream, config->content_type);
+    put_head(stream, config);
     count_held(stream);
     stream->watch = loop_fd_start(streams->loop, fd, LOOP_READ, on_events, stream);
     post_flush(stream);

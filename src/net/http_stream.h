@@ -30,6 +30,9 @@ typedef void http_stream_fn(void *arg);
 
 struct http_stream_config {
     const char *content_type;
+    const char *const *extra; /* more headers, as of http_reply(); or NULL */
+    uint64_t length; /* of all that will be written, which the reader is told; 0: not known. Who
+                        ends it before has its reader see that something is missing */
     size_t held_bytes_max;
     http_stream_fn *on_empty; /* all that was written was taken; may write, may end the stream */
     http_stream_fn *on_gone;

@@ -215,3 +215,99 @@ test('an output is erased with the last session that has it', async (t) => {
     for (const name of readdirSync(pawl.folder).filter((n) => n.startsWith('pawl.db') && !n.endsWith('scratch')))
         assert.ok(!readFileSync(pawl.path(name)).includes('000000001500000'), name);
 });
+
+// The bytes of an answer, and what it says of them.
+async function fetchOutput(pawl, id, call, query = '') {
+    const answer = await fetch(`${pawl.url}/v1/sessions/${id}/calls/${call}/output${query}`);
+
+    return { status: answer.status, headers: answer.headers, bytes: Buffer.from(await answer.arrayBuffer()) };
+}
+
+test('a person gets the whole of an output, by HTTP and on the command line', async (t) => {
+    const whole = Buffer.from(linesText());
+    const { pawl } = await setUp(t, {
+        scripts: { lines: LINES, small: '#!/bin/sh\nprintf "just this"\n', wait: '#!/bin/sh\nexec sleep 1000\n' },
+        behave: ({ answers, input }) =>
+            (answers > 0 ? say('done')
+                : ask(input === 'wait' ? [['wait', {}]] : [['lines', {}], ['small', {}]])),
+    });
+    const { id } = await plays(pawl);
+    const all = await fetchOutput(pawl, id, 2);
+
+    assert.equal(all.status, 200);
+    assert.equal(all.headers.get('content-type'), 'application/octet-stream');
+    assert.equal(all.headers.get('x-content-type-options'), 'nosniff');
+    assert.equal(all.headers.get('content-disposition'), 'attachment; filename="call-2.out"');
+    assert.equal(all.headers.get('content-length'), String(whole.length));
+    assert.ok(all.bytes.equals(whole));
+    for (const [query, from, to] of [['?offset=3000000', 3000000, 3 * MIB], ['?length=5', 0, 5],
+                                     ['?offset=262140&length=300000', 262140, 562140]])
+        assert.ok((await fetchOutput(pawl, id, 2, query)).bytes.equals(whole.subarray(from, to)), query);
+    assert.equal((await fetchOutput(pawl, id, 3)).bytes.toString(), 'just this');
+    assert.equal((await fetchOutput(pawl, id, 3, '?offset=5&length=2')).bytes.toString(), 'th');
+    for (const [call, query, status, code] of [
+        ['4', '', 404, 'output_not_found'], ['1', '', 404, 'output_not_found'],
+        ['0', '', 404, 'call_not_found'], ['x', '', 404, 'call_not_found'],
+        ['2', `?offset=${3 * MIB}`, 400, 'invalid_parameter'], ['3', '?offset=10', 400, 'invalid_parameter'],
+        ['2', '?offset=-1', 400, 'invalid_parameter'], ['2', '?length=0', 400, 'invalid_parameter'],
+        ['2', '?from=1', 400, 'unknown_parameter'],
+    ]) {
+        const answer = await pawl.api('GET', `/v1/sessions/${id}/calls/${call}/output${query}`);
+
+        assert.equal(answer.status, status, call + query);
+        assert.equal(answer.body.code, code, call + query);
+    }
+    assert.equal((await pawl.api('GET', '/v1/sessions/ses_no/calls/2/output')).status, 404);
+    assert.equal((await pawl.api('HEAD', `/v1/sessions/${id}/calls/2/output`)).headers.get('content-length'),
+                 String(whole.length));
+
+    const cli = await pawl.cli(['output', id, '2']);
+
+    assert.equal(cli.status, 0, cli.stderr);
+    assert.equal(cli.stdout, whole.toString());
+    assert.equal((await pawl.cli(['output', id, '3'])).stdout, 'just this');
+    const missing = await pawl.cli(['output', id, '9']);
+
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, /Call 9 of this session has no output/);
+    assert.match((await pawl.cli(['show', id])).stdout, /all 3,145,728 bytes of it: pawl output ID 2\n/);
+
+    const waiting = await pawl.create({ agent: 'a', input: 'wait' });
+
+    await pawl.event(waiting.id, 'model_answered');
+    assert.equal((await fetchOutput(pawl, waiting.id, 2)).status, 404);
+    assert.equal((await pawl.api('DELETE', `/v1/sessions/${id}`)).status, 200);
+    assert.equal((await fetchOutput(pawl, id, 2)).status, 410);
+});
+
+test('verify looks at every output that an event names', async (t) => {
+    const { pawl } = await setUp(t, {
+        scripts: { lines: LINES },
+        behave: ({ answers }) => (answers === 0 ? ask([['lines', {}]]) : say('done')),
+    });
+    const { id, events } = await plays(pawl);
+    const { seq } = ofKind(events, 'tool_finished')[0];
+
+    await pawl.stop();
+    await pawl.verify();
+    for (const [damage, repair, says] of [
+        [`UPDATE blob_piece SET data = CAST('x' || substr(data, 2) AS BLOB) WHERE at > 300000 AND at < 600000`,
+         `UPDATE blob_piece SET data = CAST('0' || substr(data, 2) AS BLOB) WHERE at > 300000 AND at < 600000`,
+         /is not the one that its hash names/],
+        [`UPDATE blob_piece SET blob = 77 WHERE at = 0`, `UPDATE blob_piece SET blob = 1 WHERE at = 0`,
+         /pieces of the output of call 2 are missing/],
+        [`UPDATE blob SET bytes = bytes + 1`, `UPDATE blob SET bytes = bytes - 1`, /is not the one that it names/],
+        [`UPDATE blob_name SET call = 9`, `UPDATE blob_name SET call = 2`, /is not the one that it names/],
+        [`UPDATE blob_name SET seq = 90`, `UPDATE blob_name SET seq = ${seq}`, /the output that it names is not there/],
+        [`UPDATE blob_name SET seq = 1`, `UPDATE blob_name SET seq = ${seq}`, /an output is kept for it, and it names none/],
+    ]) {
+        await sql(pawl, damage);
+        const { status, stdout } = await pawl.cli(['verify', '-c', pawl.path('pawl.yaml')]);
+
+        assert.equal(status, 1, damage);
+        assert.match(stdout, says);
+        assert.match(stdout, new RegExp(`^${id}: event \\d+: `));
+        await sql(pawl, repair);
+        await pawl.verify();
+    }
+});

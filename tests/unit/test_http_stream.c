@@ -136,6 +136,35 @@ static void a_connection_ends_with_its_stream(void **state)
     raw_close(&raw);
 }
 
+static void a_length_that_is_known_is_said(void **state)
+{
+    static const char *const extra[] = { "Content-Disposition", "attachment", NULL };
+    struct fixture *f = *state;
+    struct watched w = { .f = f };
+    struct raw raw;
+
+    raw_open(&raw, f->loop, f->port);
+    raw_says(&raw, GET_STREAM);
+    hold(f, 1);
+    w.stream = http_reply_stream(f->held[--f->held_n],
+                                 &(struct http_stream_config){ .content_type = "text/plain",
+                                                               .extra = extra,
+                                                               .length = 8,
+                                                               .held_bytes_max = HELD,
+                                                               .on_gone = on_gone,
+                                                               .arg = &w });
+    http_stream_write(w.stream, SLICE_LIT("one."));
+    raw_read_until(&raw, "one.");
+    http_stream_write(w.stream, SLICE_LIT("two."));
+    http_stream_end(w.stream);
+    raw_read_to_end(&raw);
+    assert_true(raw_heard(&raw, "Content-Length: 8\r\n"));
+    assert_true(raw_heard(&raw, "Content-Disposition: attachment\r\n"));
+    assert_false(raw_heard(&raw, "chunked"));
+    assert_true(raw_heard(&raw, "\r\n\r\none.two."));
+    raw_close(&raw);
+}
+
 static void http_1_0_gets_the_bytes_and_then_the_end(void **state)
 {
     struct fixture *f = *state;
@@ -494,6 +523,7 @@ int main(void)
         TEST(pieces_come_when_they_are_written),
         TEST(who_runs_dry_is_asked_for_more),
         TEST(a_connection_ends_with_its_stream),
+        TEST(a_length_that_is_known_is_said),
         TEST(http_1_0_gets_the_bytes_and_then_the_end),
         TEST(head_has_no_body_and_is_gone_at_once),
         TEST(a_reader_that_leaves_is_seen_at_once),

@@ -7,7 +7,7 @@
 
 #include "tool/output.h"
 
-static const size_t MB = 1024 * 1024;
+static const size_t MB = 1024UL * 1024;
 
 /* Bytes that tell where they stand. */
 static char byte_at(size_t i)
