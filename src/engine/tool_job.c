@@ -211,13 +211,24 @@ static const struct config_tool *tool_of(struct live *live, const struct call_in
     return config_tool(live->engine->deps.config, slice_of(info->tool));
 }
 
+static void on_place(void *arg)
+{
+    tool_jobs_next(arg);
+}
+
+/* Not now: the commands that follow may stop the one that would begin. */
+static void begin_next_soon(struct engine *engine)
+{
+    loop_post(engine->deps.loop, &engine->tool_place, on_place, engine);
+}
+
 static void get_in_line(struct tool_job *job)
 {
     job->is_behind = job->is_once && has_elder(job);
     if (job->is_behind)
         return;
     job_wait(job);
-    tool_jobs_next(job->live->engine);
+    begin_next_soon(job->live->engine);
 }
 
 void tool_job_start(struct live *live, uint32_t call, uint32_t attempt)
@@ -293,11 +304,6 @@ void tool_job_send(struct live *live, uint32_t call, uint32_t attempt)
     tool_runner_start(runner_of(job), &job->run);
 }
 
-static void on_place(void *arg)
-{
-    tool_jobs_next(arg);
-}
-
 /* It has not left: nothing of it is to be ended. */
 static void job_drop(struct tool_job *job)
 {
@@ -311,8 +317,7 @@ static void job_drop(struct tool_job *job)
     job_free(job);
     elder_ended(live);
     live_pump(live);
-    /* Not now: the commands that follow may stop the next one, too. */
-    loop_post(live->engine->deps.loop, &live->engine->tool_place, on_place, live->engine);
+    begin_next_soon(live->engine);
     drain_check(live->engine);
 }
 
