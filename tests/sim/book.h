@@ -18,6 +18,9 @@ enum {
     TOKEN_MAX = 16,
     CALLS_MAX = 32,
     TEXT_MAX = 80,
+    OUTPUT_MODEL_MAX = 256, /* limits.tool_output */
+    OUTPUT_WHOLE_MAX = 1000,
+    OUTPUT_TEXT_MAX = 640, /* what the model is told of one */
     CHARGES_MAX = 64,
     SUSPECT_AT = 3,
     PROMPT_MS = 30000
@@ -67,10 +70,12 @@ struct book_call {
     int is_edited; /* its arguments are a person's */
     enum expiry_action on_expiry;
     int64_t expires_ms;
-    int is_orphan;     /* in doubt, and its turn is over */
-    uint32_t sent_seq; /* this attempt was sent by this event */
-    uint32_t proven;   /* the highest attempt of which it is known that it did nothing */
-    struct {           /* what its reconcile command came to, the last time */
+    int is_orphan;         /* in doubt, and its turn is over */
+    uint32_t sent_seq;     /* this attempt was sent by this event */
+    uint32_t whole_bytes;  /* of its output, if that is kept beside its event; else 0 */
+    char whole[TOKEN_MAX]; /* which output that is: sim_output() */
+    uint32_t proven;       /* the highest attempt of which it is known that it did nothing */
+    struct {               /* what its reconcile command came to, the last time */
         uint32_t attempt;
         enum tool_end end;
         int status;
@@ -86,7 +91,7 @@ struct book_result {
     uint32_t seq; /* since this event */
     int has_text; /* known word for word, */
     int is_begin; /* or the words that it begins with */
-    char text[TEXT_MAX];
+    char text[OUTPUT_TEXT_MAX];
 };
 
 /* A message of the history: a user's, or an answer with what must follow it. */
@@ -193,6 +198,7 @@ struct given_result {
     enum tool_end end;
     int status;
     char output[TOKEN_MAX];
+    uint32_t bytes; /* it is a long one, of which that is the token; else 0 */
     enum err_code err;
     int is_stopped; /* it was asked to end before */
     int is_look;    /* of the reconcile command */
@@ -262,9 +268,17 @@ struct book_event {
     uint32_t call, attempt;
 };
 
-void book_model_event(struct book_event *e);                      /* book_model.c */
-void book_tool_event(struct book_event *e);                       /* book_tool.c */
-void book_once_event(struct book_event *e);                       /* book_once.c */
+void book_model_event(struct book_event *e); /* book_model.c */
+void book_tool_event(struct book_event *e);  /* book_tool.c */
+void book_once_event(struct book_event *e);  /* book_once.c */
+/* book_output.c. A long output: its token again and again, with an accent after each. */
+void sim_output(char to[OUTPUT_WHOLE_MAX + 1], const char *token, uint32_t bytes);
+void book_check_output(struct book_event *e, struct book_call *call,
+                       const struct given_result *given);
+int book_is_reader(const struct world *world, const struct book_call *call);
+void book_check_reading(struct book_event *e, const struct book_call *call);
+void book_draw_reading(struct world *world, const struct book_session *session,
+                       char arguments[TEXT_MAX]);
 void book_end_once(struct book_event *e, struct book_call *call); /* its turn ends */
 /* book_approval.c */
 void book_check_asked(struct book_event *e, struct book_call *call, const struct json *decl);

@@ -43,23 +43,35 @@ static struct book_call *call_of(struct book_event *e)
     return call;
 }
 
-static void finished(struct book_event *e)
+/* By what the tool has given to the engine. */
+static void check_given(struct book_event *e, struct book_call *call)
 {
-    struct book_call *call = call_of(e);
     const struct given_result *given = book_run_of(e->world->book, e->session, e->call, e->attempt);
     struct slice output = json_str(json_get(e->body, "output"));
-    char text[TEXT_MAX];
 
-    if (e->attempt > call->attempt ||
-        (e->attempt == call->attempt &&
-         call->state != (call->is_once ? TOOLING_SENT : TOOLING_OUT) && !book_in_doubt(call)))
-        book_wrong(e, "this attempt has not begun");
     if (!given || given->end != TOOL_EXITED || given->status == EXIT_TRY_AGAIN)
         book_wrong(e, "the tool gave no result");
     book_check_prompt(e, given->peace_ms);
     if (!memmem(output.ptr, output.len, given->output, strlen(given->output)) ||
         json_bool(json_get(e->body, "is_error"), 0) != (given->status != 0))
         book_wrong(e, "the tool said %s with status %d", given->output, given->status);
+    book_check_output(e, call, given);
+}
+
+static void finished(struct book_event *e)
+{
+    struct book_call *call = call_of(e);
+    struct slice output = json_str(json_get(e->body, "output"));
+    char text[OUTPUT_TEXT_MAX];
+
+    if (e->attempt > call->attempt ||
+        (e->attempt == call->attempt &&
+         call->state != (call->is_once ? TOOLING_SENT : TOOLING_OUT) && !book_in_doubt(call)))
+        book_wrong(e, "this attempt has not begun");
+    if (book_is_reader(e->world, call))
+        book_check_reading(e, call);
+    else
+        check_given(e, call);
     (void)snprintf(text, sizeof(text), "%.*s", (int)output.len, output.ptr);
     book_close_call(e->session, call, e->event->seq, text);
     e->session->crashes = 0;
@@ -89,7 +101,11 @@ static void failed_run(struct book_event *e, struct book_call *call)
 
     if ((call->state != TOOLING_OUT && call->state != TOOLING_SENT) || e->attempt != call->attempt)
         book_wrong(e, "only the attempt under way (%u) can fail", call->attempt);
-    if (given ? given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN : !is_gone(e, call))
+    int is_unread = book_is_reader(e->world, call) && !is_gone(e, call) && e->world->unread_n > 0;
+
+    e->world->unread_n -= (unsigned)is_unread;
+    if (given ? given->end == TOOL_EXITED && given->status != EXIT_TRY_AGAIN
+              : !is_unread && !is_gone(e, call))
         book_wrong(e, "the tool did not fail");
     if (call->is_once && given && given->end != TOOL_EXITED && given->end != TOOL_NOT_STARTED)
         book_wrong(e, "nothing proves that it did nothing");
@@ -97,7 +113,8 @@ static void failed_run(struct book_event *e, struct book_call *call)
         book_check_prompt(e, given->peace_ms);
     call->failures++;
     book_check_retry(e, policy_of(e->session, call), call->failures, 0,
-                     !given || (given->end == TOOL_NOT_STARTED && given->err != ERR_UNAVAILABLE));
+                     given ? given->end == TOOL_NOT_STARTED && given->err != ERR_UNAVAILABLE
+                           : !is_unread);
     call->due_ms = json_int(json_get(e->body, "retry_at"), 0);
     if (call->due_ms != 0) {
         call->state = TOOLING_BACKOFF;

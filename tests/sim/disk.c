@@ -80,6 +80,8 @@ static void complete(struct sim_op *s)
         book_known(world->book, id_slice(&s->session), s->seq);
     if (op->kind == STORE_LOAD && op->err.code == ERR_NONE)
         book_known(world->book, op->load.row.id, op->load.row.seq);
+    if (op->kind == STORE_BLOB && (op->err.code == ERR_TIMEOUT || op->err.code == ERR_UNAVAILABLE))
+        world->unread_n++;
     list_remove(&world->ops, &s->link);
     free(s);
     store_complete(world->store, op);

@@ -68,8 +68,15 @@ static void draw_call(struct sim_call *s, const struct book_session *session, si
     static const char some_misfit[] = "{\"a\":77}"; /* a tool without a maximum takes it */
     struct world *world = s->world;
     const struct config_agent *agent = session->agent;
-    const char *tool = agent->tools[below(world, (uint32_t)agent->tools_n)]->name;
+    const struct config_tool *drawn = agent->tools[below(world, (uint32_t)agent->tools_n)];
+    const char *tool = drawn->name;
     const char *arguments = good[below(world, ARRAY_LEN(good))];
+    char reading[TEXT_MAX];
+
+    if (drawn->builtin && strcmp(drawn->builtin, "read_output") == 0) {
+        book_draw_reading(world, session, reading);
+        arguments = reading;
+    }
 
     if (chance(world, world->weights.model_odd))
         tool = "nosuch";

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "config/revision.h"
-#include "sim/sim.h"
+#include "sim/book.h"
 
 static const char *name(struct scene *scene, const char *prefix, size_t i)
 {
@@ -71,7 +71,7 @@ static void draw_tool(struct world *world, size_t i)
         .name = name(scene, "tool", i),
         .description = "does something",
         .parameters = parameters[below(world, ARRAY_LEN(parameters))],
-        .kind = below(world, 4) ? TOOL_KIND_EXEC : TOOL_KIND_BUILTIN,
+        .kind = below(world, 3) ? TOOL_KIND_EXEC : TOOL_KIND_BUILTIN,
         .command = command,
         .timeout_ms = 1000 + below(world, 30000),
         .retry = draw_retry(world),
@@ -81,7 +81,8 @@ static void draw_tool(struct world *world, size_t i)
         scene->tools[i].reconcile = below(world, 3) ? reconcile : NULL;
         scene->tools[i].reconcile_timeout_ms = 1000 + below(world, 30000);
     }
-    scene->tools[i].builtin = scene->tools[i].kind == TOOL_KIND_BUILTIN ? "echo" : NULL;
+    if (scene->tools[i].kind == TOOL_KIND_BUILTIN)
+        scene->tools[i].builtin = below(world, 3) ? "read_output" : "echo";
     draw_approval(world, i);
 }
 
@@ -149,7 +150,7 @@ void scene_draw(struct world *world)
                                      .tools_n = tools_n,
                                      .agents = scene->agents,
                                      .agents_n = agents_n,
-                                     .limits = { .tool_output_bytes = 65536,
+                                     .limits = { .tool_output_bytes = OUTPUT_MODEL_MAX,
                                                  .output_bytes = 65536,
                                                  .tool_runs = 1 + below(world, 5),
                                                  .model_calls = 1 + below(world, 4),

@@ -41,6 +41,7 @@ struct weights {
     uint32_t tool_fails;
     uint32_t tool_slow;
     uint32_t tool_late;      /* ends by itself although it was stopped */
+    uint32_t tool_long;      /* says more than the model may read */
     uint32_t tool_once;      /* percent of the tools: effects: once */
     uint32_t tool_approval;  /* percent of the tools: people must agree */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
@@ -132,6 +133,7 @@ struct world {
     struct store *store;
     struct engine *engine;
     struct list ops;   /* of the store, on their way */
+    unsigned unread_n; /* outputs that could not be read, of which no call has failed yet */
     struct list calls; /* of the model, in flight */
     struct list runs;  /* of tools, in flight */
     struct model_client model;

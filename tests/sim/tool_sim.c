@@ -10,6 +10,7 @@ struct sim_run {
     struct tool_run *run;
     struct loop_timer timer;
     struct given_result result;
+    char whole[OUTPUT_WHOLE_MAX + 1]; /* its output, if it is a long one */
     int is_stopped;
 };
 
@@ -61,15 +62,24 @@ static void run_free(struct sim_run *s)
     free(s);
 }
 
+static struct slice output_of(struct sim_run *s)
+{
+    if (s->result.bytes == 0)
+        return slice_of(s->result.output);
+    sim_output(s->whole, s->result.output, s->result.bytes);
+    return slice_of(s->whole);
+}
+
 static void on_time(void *arg)
 {
     struct sim_run *s = arg;
     struct tool_run *run = s->run;
+    struct slice output = output_of(s);
 
     run->result = (struct tool_result){ .end = s->result.end,
                                         .status = s->result.status,
-                                        .output = slice_of(s->result.output),
-                                        .output_bytes = strlen(s->result.output),
+                                        .output = output,
+                                        .output_bytes = output.len,
                                         .started_at_ms = 1,
                                         .duration_ms = 1 };
     if (s->result.err != ERR_NONE)
@@ -96,6 +106,8 @@ static void start(struct tool_runner *runner, struct tool_run *run)
         .session = session->index, .call = run->call, .attempt = run->attempt, .end = TOOL_EXITED
     };
     (void)snprintf(s->result.output, TOKEN_MAX, "o%u", token(world));
+    if (!is_look && chance(world, world->weights.tool_long))
+        s->result.bytes = OUTPUT_MODEL_MAX + 1 + below(world, OUTPUT_WHOLE_MAX - OUTPUT_MODEL_MAX);
     if (is_look)
         draw_look(s);
     else if (!world->is_peace && chance(world, world->weights.tool_fails))

@@ -2,6 +2,7 @@
  * verify.c - what `pawl verify` promises: each journal, folded through the core, gives the state
  * that is stored. The only check that uses the core.
  */
+#include "base/hash.h"
 #include "core/event_json.h"
 #include "sim/book.h"
 
@@ -27,6 +28,41 @@ static void fold_event(struct fold *fold, const struct store_event *event)
     if (verdict != VERDICT_MOVED)
         fail(fold->world, "%.*s event %u %s: the core says %s", (int)fold->row.id.len,
              fold->row.id.ptr, event->seq, event_kind_name(event->kind), verdict_name(verdict));
+}
+
+/* What an event names must be there, and be what its name says. */
+static void check_output(const struct fold *fold, const struct store_event *event)
+{
+    struct store_op op = { .kind = STORE_BLOB,
+                           .blob = { .session = fold->row.key,
+                                     .call = event->blob.call,
+                                     .length = STORE_BLOB_READ_MAX } };
+    char text[SHA256_TEXT_MAX];
+    uint32_t seq = event->seq;
+
+    disk_do(fold->world, &op);
+    struct sha256 hash = sha256_of(op.blob.data);
+
+    if (op.err.code || !slice_is(op.blob.hash, sha256_text(text, &hash)))
+        fail(fold->world, "%.*s event %u: the output that it names is not there",
+             (int)fold->row.id.len, fold->row.id.ptr, seq);
+}
+
+/* The events of a page are the store's until it is asked for something else. */
+static void check_outputs(const struct fold *fold)
+{
+    for (uint32_t seq = 0; seq < fold->row.seq; seq++) {
+        struct store_op op = { .kind = STORE_EVENTS,
+                               .events = { .session = fold->row.key,
+                                           .after = seq,
+                                           .until = seq + 1,
+                                           .limit = 1,
+                                           .what = STORE_EVENTS_ALL } };
+
+        disk_do(fold->world, &op);
+        if (op.events.events_n == 1 && op.events.events[0].blob.hash.len > 0)
+            check_output(fold, &op.events.events[0]);
+    }
 }
 
 static void fold_journal(struct fold *fold)
@@ -83,6 +119,7 @@ static void verify(struct world *world, const struct book_session *session)
     if (session_encode(&fold.state, folded) != stored_n || memcmp(stored, folded, stored_n) != 0)
         fail(world, "ses%u: its journal does not fold to its stored state", session->index);
     check_waits(&fold);
+    check_outputs(&fold);
 }
 
 /* A process that has lived on in peace has seen to all that was erased. */

@@ -83,6 +83,7 @@ static void draw_weights(struct world *world)
     w->tool_fails = draw(world, 60);
     w->tool_slow = draw(world, 30);
     w->tool_late = draw(world, 100);
+    w->tool_long = draw(world, 100);
     w->tool_once = below(world, 2) ? below(world, 101) : 0;
     w->tool_approval = below(world, 2) ? below(world, 101) : 0;
     w->config_changes = draw(world, 30);
