@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { checkJournal, ofKind } from './lib/journal.mjs';
-import { PAWL, Pawl, run } from './lib/pawl.mjs';
+import { Pawl, run } from './lib/pawl.mjs';
 import { ask, Provider, say } from './lib/provider.mjs';
+import { until } from './lib/wait.mjs';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -208,8 +209,9 @@ test('an output is erased with the last session that has it', async (t) => {
     assert.equal(await sql(pawl, 'SELECT count(*) FROM blob'), '1');
     await pawl.verify();
     assert.equal((await pawl.api('DELETE', `/v1/sessions/${two.id}`)).status, 200);
-    assert.equal(await sql(pawl, 'SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM blob_piece)'
-                                 + ' + (SELECT count(*) FROM blob_name)'), '0');
+    await until('the last piece to go', async () => await sql(pawl,
+        'SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM blob_piece)'
+        + ' + (SELECT count(*) FROM blob_name)') === '0');
     await pawl.verify();
     assert.equal((await pawl.stop()).status, 0);
     for (const name of readdirSync(pawl.folder).filter((n) => n.startsWith('pawl.db') && !n.endsWith('scratch')))
