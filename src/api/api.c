@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "api/ask.h"
+#include "api/page_share.h"
 #include "api/stream.h"
 #include "api/waiters.h"
 #include "base/id.h"
@@ -17,6 +18,7 @@ struct api *api_new(const struct api_deps *deps)
     api->deps = *deps;
     api->phase = API_STARTING;
     api->waiters = waiters_new(deps->loop);
+    api->pages = page_share_new(deps->store);
     return api;
 }
 
@@ -68,6 +70,7 @@ void api_free(struct api *api)
         ask_release(CONTAINER_OF(link, struct ask, link));
     }
     waiters_free(api->waiters);
+    page_share_free(api->pages);
     free(api);
 }
 

@@ -30,9 +30,10 @@ struct ask {
 struct api {
     struct api_deps deps;
     enum api_phase phase;
-    struct list asks;        /* all that are open */
-    struct waiters *waiters; /* events_get.c, events_stream.c */
-    size_t streams_n;        /* open ones: at most limits.streams */
+    struct list asks;         /* all that are open */
+    struct waiters *waiters;  /* events_get.c, events_stream.c */
+    struct page_share *pages; /* events_stream.c */
+    size_t streams_n;         /* open ones: at most limits.streams */
 };
 
 /* extra: see http_reply(). */

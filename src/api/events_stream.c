@@ -1,10 +1,10 @@
 /*
  * events_stream.c - GET /v1/sessions/{id}/events as text/event-stream: the journal as it grows.
  *
- * The journal is paged from the store, old events and new ones alike: a page is read when the
- * reader has taken the one before, so a stream holds a page at most however long its history is
- * and however slow its reader. At the end of the journal it waits, as a long-poll does, and a
- * commit wakes it.
+ * The journal is paged from the store, old events and new ones alike (one read for all that want
+ * the same page, page_share.h): a page is read when the reader has taken the one before, so a
+ * stream holds a page at most however long its history is and however slow its reader. At the end
+ * of the journal it waits, as a long-poll does, and a commit wakes it.
  *
  * Deltas come beside that, as they are: they are in no journal. They are given from the moment on
  * when the reader has all events that there were. To a reader that has not taken STREAM_HELD_MAX of
@@ -15,7 +15,7 @@
 #include <strings.h>
 
 #include "api/ask.h"
-#include "api/json_event.h"
+#include "api/page_share.h"
 #include "api/stream.h"
 #include "api/waiters.h"
 #include "base/log.h"
@@ -23,26 +23,23 @@
 #include "net/sse_write.h"
 
 enum {
-    STREAM_PAGE = 50,
     STREAM_HELD_MAX = 256 * 1024, /* of deltas */
     HEARTBEAT_MS = 15000,         /* most proxies give a silent connection 30 s or more */
     RETRY_MS = 1000,
     ROOM_RETRY_MS = 500,
     DELTA_FIXED_MAX = 128, /* of a delta without its text */
-    SEQ_TEXT_MAX = 16,
 };
 
 struct stream {
     struct id session;
     int64_t key;
     uint32_t sent; /* the last seq that was written */
-    int is_reading;
+    struct page_wish wish;
     int is_final;          /* no event of this session is to come */
     uint32_t skipped_call; /* of which no more deltas are given; 0: none */
     uint32_t skipped_attempt;
     int has_told_skip; /* since it was empty */
-    int is_gone;
-    int lacks_room; /* the page that was read last was not taken */
+    int lacks_room;    /* the page that was read last was not taken */
     struct waiter *waiter;
     struct http_stream *http;
 };
@@ -51,6 +48,7 @@ static void free_stream(void *work)
 {
     struct stream *stream = work;
 
+    page_wish_drop(&stream->wish);
     waiter_free(stream->waiter);
     free(stream);
 }
@@ -67,41 +65,21 @@ static void end(struct ask *ask)
 /* ---- events ---- */
 
 /* False: there is no room for it now, and it is to be read again later. */
-static int write_page(struct stream *stream, const struct store_events *page)
+static int write_page(struct stream *stream, const struct store_events *page, struct slice text)
 {
-    CLEANUP(buf_release) struct buf json = { .max = STORE_PAGE_BYTES_MAX + STORE_BODY_MAX };
-    CLEANUP(buf_release) struct buf text = { .max = (size_t)1024 * 1024 * 1024 };
-    int is_final = 0;
-
-    for (size_t i = 0; i < page->events_n; i++) {
-        CLEANUP(buf_release) struct buf seq = { .max = SEQ_TEXT_MAX };
-
-        buf_clear(&json);
-        json_put_event(&json, &page->events[i]);
-        buf_putf(&seq, "%u", page->events[i].seq);
-        sse_put(&text, &(struct sse_message){ .id = buf_slice(&seq), .data = buf_slice(&json) });
-        is_final |= page->events[i].kind == EV_CANCELLED;
-    }
-    if (!http_stream_offer(stream->http, buf_slice(&text)))
+    if (!http_stream_offer(stream->http, text))
         return 0;
     stream->sent = page->events[page->events_n - 1].seq;
-    stream->is_final |= is_final;
+    for (size_t i = 0; i < page->events_n; i++)
+        stream->is_final |= page->events[i].kind == EV_CANCELLED;
     return 1;
 }
-
-static void on_page(struct store_op *op, void *arg);
 
 static void read_page(struct ask *ask)
 {
     struct stream *stream = ask->work;
 
-    stream->is_reading = 1;
-    ask->op = (struct store_op){ .kind = STORE_EVENTS,
-                                 .events = { .session = stream->key,
-                                             .after = stream->sent,
-                                             .limit = STREAM_PAGE,
-                                             .what = STORE_EVENTS_BODIES } };
-    ask_submit(ask, on_page);
+    page_wish_make(ask->api->pages, &stream->wish, stream->key, stream->sent);
 }
 
 static void put_attempt(struct buf *json, uint32_t call, uint32_t attempt)
@@ -138,8 +116,7 @@ static void on_say(void *arg, const struct said *said)
     const struct ask *ask = arg;
     struct stream *stream = ask->work;
 
-    if (stream->is_gone ||
-        (said->call == stream->skipped_call && said->attempt == stream->skipped_attempt))
+    if ((said->call == stream->skipped_call && said->attempt == stream->skipped_attempt))
         return;
     if (!http_stream_offer(stream->http, said->text))
         skip_rest(stream, said);
@@ -156,20 +133,17 @@ static void wait_for_room(struct ask *ask)
         waiter_park(stream->waiter, ROOM_RETRY_MS);
 }
 
-static void on_page(struct store_op *op, void *arg)
+static void on_page(void *arg, const struct store_op *op, struct slice text)
 {
     struct ask *ask = arg;
     struct stream *stream = ask->work;
 
-    stream->is_reading = 0;
-    if (stream->is_gone) {
-        ask_end(ask);
-    } else if (op->err.code) {
+    if (op->err.code) {
         log_line(LOG_ERROR, "a stream of events ends: a read failed", "session",
                  stream->session.text, "error", op->err.msg, NULL);
         end(ask); /* the reader comes back with the id that it had last */
     } else if (op->events.events_n > 0) {
-        stream->lacks_room = !write_page(stream, &op->events);
+        stream->lacks_room = !write_page(stream, &op->events, text);
         if (stream->lacks_room)
             wait_for_room(ask);
         /* Else, once it was taken, on_empty() goes on. */
@@ -216,19 +190,16 @@ static void on_empty(void *arg)
     struct stream *stream = ask->work;
 
     stream->has_told_skip = 0;
-    if (!stream->is_reading && !waiter_is_parked(stream->waiter))
+    if (!stream->wish.page && !waiter_is_parked(stream->waiter))
         read_page(ask);
 }
 
 static void on_gone(void *arg)
 {
     struct ask *ask = arg;
-    struct stream *stream = ask->work;
 
     ask->api->streams_n--;
-    stream->is_gone = 1;
-    if (!stream->is_reading)
-        ask_end(ask);
+    ask_end(ask);
 }
 
 /* ---- deltas ---- */
@@ -362,6 +333,7 @@ void events_stream(struct ask *ask)
     struct stream *stream = xcalloc(1, sizeof(*stream));
 
     stream->sent = sent;
+    stream->wish = (struct page_wish){ .fn = on_page, .arg = ask };
     ask->work = stream;
     ask->free_work = free_stream;
     if (!ask_load_session(ask, 0, on_row))

@@ -3,6 +3,7 @@
  * store is the one in memory; journals are written to it past the engine.
  */
 #include "api/api.h"
+#include "api/page_share.h"
 #include "core/event_json.h"
 #include "unit/unit.h"
 
@@ -506,6 +507,59 @@ static void who_is_gone_while_a_page_is_read_harms_nobody(void **state)
     raw_close(&raw);
 }
 
+/* ---- one page for many ---- */
+
+struct wisher {
+    struct page_wish wish;
+    unsigned n;
+    const char *text;
+    size_t events_n;
+};
+
+static void on_wished(void *arg, const struct store_op *op, struct slice text)
+{
+    struct wisher *wisher = arg;
+
+    assert_int_equal(op->err.code, ERR_NONE);
+    wisher->n++;
+    wisher->text = text.ptr; /* to be compared only */
+    wisher->events_n = op->events.events_n;
+}
+
+static void who_wants_the_same_page_gets_the_same_read(void **state)
+{
+    struct fixture *f = *state;
+    struct page_share *share = page_share_new(f->store);
+    struct wisher w[4] = { 0 };
+
+    commit(f, EV_MESSAGE, 1);
+    for (size_t i = 0; i < ARRAY_LEN(w); i++) {
+        w[i].wish = (struct page_wish){ .fn = on_wished, .arg = &w[i] };
+        page_wish_make(share, &w[i].wish, f->row.key, i == 3 ? 1 : 0);
+    }
+    page_wish_drop(&w[1].wish);
+    page_wish_drop(&w[1].wish);
+    while (w[2].n == 0 || w[3].n == 0)
+        raw_run_turns(f->loop, 1);
+    assert_int_equal(w[0].n, 1);
+    assert_int_equal(w[1].n, 0);
+    assert_ptr_equal(w[0].text, w[2].text);
+    assert_int_equal(w[0].events_n, 2);
+    assert_int_equal(w[3].events_n, 1); /* it wanted another */
+    commit(f, EV_MESSAGE, 1);
+    page_wish_make(share, &w[0].wish, f->row.key, 0);
+    while (w[0].n == 1)
+        raw_run_turns(f->loop, 1);
+    assert_int_equal(w[0].events_n, 3); /* what was read before is not kept */
+    page_wish_make(share, &w[0].wish, f->row.key, 0);
+    page_wish_make(share, &w[1].wish, f->row.key, 0);
+    page_wish_drop(&w[0].wish);
+    page_wish_drop(&w[1].wish);
+    raw_run_turns(f->loop, 20); /* a page that nobody wants any more */
+    assert_int_equal(w[0].n, 2);
+    page_share_free(share);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -525,6 +579,7 @@ int main(void)
         TEST(more_streams_than_the_limit_are_refused),
         TEST(a_session_that_is_not_there_has_no_stream),
         TEST(who_is_gone_while_a_page_is_read_harms_nobody),
+        TEST(who_wants_the_same_page_gets_the_same_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
