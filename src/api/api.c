@@ -110,9 +110,14 @@ void ask_reply_problem(struct ask *ask, int status, const char *code, const char
     ask_refuse(ask, &refusal);
 }
 
-void ask_erased(struct ask *ask)
+void ask_erased(struct ask *ask, enum store_erasure why)
 {
-    ask_reply_problem(ask, 410, "erased", "This session was erased; nothing of it is left.");
+    if (why == STORE_ERASURE_RETENTION)
+        ask_reply_problem(ask, 410, "removed",
+                          "This session had ended, and `retention` removed it; no event of it is "
+                          "left.");
+    else
+        ask_reply_problem(ask, 410, "erased", "This session was erased; nothing of it is left.");
 }
 
 void ask_no_session(struct ask *ask)
@@ -120,7 +125,7 @@ void ask_no_session(struct ask *ask)
     char text[QUOTED_TEXT_MAX];
 
     if (ask->op.kind == STORE_LOAD && ask->op.load.erased_at_ms != 0) {
-        ask_erased(ask);
+        ask_erased(ask, ask->op.load.erasure);
         return;
     }
 

@@ -48,7 +48,7 @@ void ask_end(struct ask *ask);
 /* A failed read of the store: NOT_FOUND is the session's. */
 void ask_store_failed(struct ask *ask, const struct err *err);
 void ask_no_session(struct ask *ask); /* or, if the last load says so, the next */
-void ask_erased(struct ask *ask);
+void ask_erased(struct ask *ask, enum store_erasure why);
 
 /* approvals.c: answers with the row that ask->op has read, or with why there is none. */
 void ask_reply_approval(struct ask *ask, const struct store_op *op, const char *const *extra);

@@ -58,6 +58,8 @@ static void reply(struct ask *ask, const struct store_events *events)
     ask_reply(ask, 200, &json, NULL);
 }
 
+static void on_row(struct store_op *op, void *arg);
+
 static void on_events(struct store_op *op, void *arg)
 {
     struct ask *ask = arg;
@@ -68,7 +70,7 @@ static void on_events(struct store_op *op, void *arg)
         return;
     }
     if (op->events.events_n == 0 && follow->waiter && waiter_seq(follow->waiter) == WAITER_ERASED) {
-        ask_erased(ask);
+        (void)ask_load_session(ask, 0, on_row); /* its tombstone says why */
         return;
     }
     int64_t left_ms = follow->waiter ? follow->until_ms - loop_mono_ms(ask->api->deps.loop) : 0;

@@ -115,7 +115,9 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
                  slice_is(slice_of(code_or(request, "")), CALL_NOT_FOUND))
             ask_reply_problem(ask, 404, CALL_NOT_FOUND, "%s", text);
         else if (strcmp(code_or(request, ""), "erased") == 0)
-            ask_erased(ask);
+            ask_erased(ask, STORE_ERASURE_REQUEST);
+        else if (strcmp(code_or(request, ""), "removed") == 0)
+            ask_erased(ask, STORE_ERASURE_RETENTION);
         else
             ask_no_session(ask);
         return;

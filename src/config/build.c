@@ -174,6 +174,7 @@ static uint32_t tool_runs_default(void)
 void build_server(struct build *build)
 {
     struct fields limits = fields_inner(build->top, "limits");
+    struct fields retention = fields_inner(build->top, "retention");
 
     build_listen(build);
     build_store(build);
@@ -188,6 +189,10 @@ void build_server(struct build *build)
         .streams = (uint32_t)fields_number(limits, "streams"),
         .response_bytes = (size_t)fields_number(limits, "response_buffers"),
         .crashes = (uint32_t)fields_number(limits, "crashes"),
+    };
+    build->config->retention = (struct config_retention){
+        .age_ms = fields_number(retention, "age"),
+        .bytes = fields_number(retention, "bytes"),
     };
     if (build->config->limits.tool_runs == 0)
         build->config->limits.tool_runs = tool_runs_default();

@@ -99,6 +99,12 @@ struct config_limits {
     uint32_t crashes;         /* in a row, alone: then a session is poison */
 };
 
+/* 0: no such limit. */
+struct config_retention {
+    int64_t age_ms; /* since the end of a session */
+    int64_t bytes;  /* of the store, in use */
+};
+
 struct config {
     const char *path; /* as given */
     const char *dir;  /* absolute: the file's folder; relative paths are relative to it */
@@ -114,6 +120,7 @@ struct config {
     const struct config_agent *agents;
     size_t agents_n;
     struct config_limits limits;
+    struct config_retention retention;
 };
 
 /* What other rooms know, handed in so that this one need not depend on them. */

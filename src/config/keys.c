@@ -60,7 +60,12 @@ static const struct key keys[] = {
       .about = "Limits of the whole server." },
     { .section = SECTION_TOP, .name = "queues", LATER, .about = "Limits of the task queues." },
     { .section = SECTION_TOP, .name = "tenants", LATER, .about = "Shares and budgets of tenants." },
-    { .section = SECTION_TOP, .name = "retention", LATER, .about = "When ended sessions go." },
+    { .section = SECTION_TOP,
+      .name = "retention",
+      .type = VALUE_MAP,
+      .inner = SECTION_RETENTION,
+      .fallback_text = "nothing is removed",
+      .about = "When sessions that have ended leave the store." },
     { .section = SECTION_TOP, .name = "mcp", LATER, .about = "MCP servers." },
     { .section = SECTION_TOP, .name = "webhooks", LATER, .about = "Who is told of events." },
     { .section = SECTION_TOP, .name = "triggers", LATER, .about = "Webhooks that start sessions." },
@@ -601,6 +606,22 @@ static const struct key keys[] = {
       .max = "1000",
       .fallback = "5",
       .about = "Crashes of the server in a row that a session may cause; then it has failed." },
+
+    { .section = SECTION_RETENTION,
+      .name = "age",
+      .type = VALUE_DURATION,
+      .min = "1s",
+      .max = "36500d",
+      .fallback_text = "no limit",
+      .about = "A session goes when it has ended so long ago." },
+    { .section = SECTION_RETENTION,
+      .name = "bytes",
+      .type = VALUE_SIZE,
+      .min = "1MiB",
+      .max = "1000000GiB",
+      .fallback_text = "no limit",
+      .about = "What the store may have in use: if it is more, the longest-ended sessions go, "
+               "whatever their age, until it fits." },
 };
 
 const struct key *keys_at(size_t i)
@@ -633,6 +654,7 @@ const char *section_title(enum section section)
     case SECTION_AGENT_LIMITS: return "agents.NAME.limits";
     case SECTION_WINDOW: return "agents.NAME.window";
     case SECTION_LIMITS: return "limits";
+    case SECTION_RETENTION: return "retention";
     case SECTION_COUNT: break;
     }
     assert_failed("a section has a title", __FILE__, __LINE__);

@@ -43,6 +43,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->sweep = sweep_new(engine);
     engine->output_reader = output_reader_new(engine);
     engine->purge = purge_new(engine);
+    engine->retention = retention_new(engine);
     enum err_code code = queue_open(&engine->queue, "store", deps->loop, on_hint, engine, &err);
     ASSERT(code == ERR_NONE); /* the only kind so far; it needs nothing that could be missing */
     return engine;
@@ -70,6 +71,7 @@ static void start_end(struct start *start, const struct err *err)
         timed_start(engine->timed);
         sweep_start(engine->sweep);
         purge_start(engine->purge);
+        retention_start(engine->retention);
         permits_changed(engine);
     }
     done(arg, &outcome);
@@ -237,6 +239,7 @@ void engine_free(struct engine *engine)
     timed_free(engine->timed);
     sweep_free(engine->sweep);
     purge_free(engine->purge);
+    retention_free(engine->retention);
     drain_free(engine->drain);
     queue_close(engine->queue);
     while (engine->spare_n > 0)

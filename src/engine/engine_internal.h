@@ -44,6 +44,7 @@ struct engine {
     struct recovery *recovery;
     struct sweep *sweep;
     struct purge *purge;
+    struct retention *retention;
     struct suspects *suspects;
     struct output_reader *output_reader;
     int64_t began_ms;    /* mono: when this process began to take up sessions */
@@ -99,15 +100,17 @@ struct live {
     char *context; /* JSON object, or NULL */
     struct call_info *calls;
     struct history history;
-    int has_history;      /* `history` is the journal's */
-    struct load *load;    /* under way */
-    int is_loading;       /* row, revision or history are on their way */
-    int needs_row;        /* the store's row is to be read (again) before anything else */
-    int is_recovering;    /* an input is there that takes up what its dead owner left in flight */
-    struct err *gone;     /* not NULL: it is not in the store, and inputs are answered with this */
-    int is_erased;        /* it was, once */
-    struct tick *tick;    /* on its way to the store, or being built */
-    struct input *inputs; /* first in */
+    int has_history;   /* `history` is the journal's */
+    struct load *load; /* under way */
+    int is_loading;    /* row, revision or history are on their way */
+    int needs_row;     /* the store's row is to be read (again) before anything else */
+    int is_recovering; /* an input is there that takes up what its dead owner left in flight */
+    struct err *gone;  /* not NULL: it is not in the store, and inputs are answered with this */
+    int is_erased;     /* it was, once, */
+    enum store_erasure erasure; /* and why */
+    int is_perhaps_erased;      /* the store could not say */
+    struct tick *tick;          /* on its way to the store, or being built */
+    struct input *inputs;       /* first in */
     struct input **inputs_last;
     struct model_job *model_jobs; /* in flight: one that is wanted, and ones that were stopped */
     struct tool_job *tool_jobs;   /* waiting or running */
@@ -395,6 +398,9 @@ enum verdict request_add_budget(struct tick *tick, struct engine_request *reques
 /* erase.c: an input that is_alone makes the tick an erasure, which is submitted by itself */
 void erase_apply(struct live *live, struct tick *tick, struct input *input);
 void erase_submit(struct tick *tick);
+/* It is not in the store any more, but perhaps for what is to be purged: all are told. */
+void erase_done(struct engine *engine, struct slice session, int has_left);
+void erase_unsure(struct live *live); /* its row is read again, and then all are told, if so */
 
 /* patch.c: context, metadata and budget are changed */
 void patch_apply(struct live *live, struct tick *tick, struct input *input);
@@ -408,7 +414,7 @@ void decide_apply(struct live *live, struct tick *tick, struct input *input);
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 
-/* ---- timed.c, sweep.c, purge.c, recovery.c, suspects.c, drain.c ---- */
+/* ---- timed.c, sweep.c, purge.c, retention.c, recovery.c, suspects.c, drain.c ---- */
 
 struct timed *timed_new(struct engine *engine);
 void timed_start(struct timed *timed);
@@ -426,7 +432,13 @@ void sweep_free(struct sweep *sweep); /* NULL-safe */
 /* Goes on until nothing is left of sessions that were erased. */
 struct purge *purge_new(struct engine *engine);
 void purge_start(struct purge *purge); /* under way: no change */
-void purge_free(struct purge *purge);  /* NULL-safe */
+int purge_is_busy(const struct purge *purge);
+void purge_free(struct purge *purge); /* NULL-safe */
+
+/* Takes sessions out that have ended, as the configuration wants it. */
+struct retention *retention_new(struct engine *engine);
+void retention_start(struct retention *retention);
+void retention_free(struct retention *retention); /* NULL-safe */
 
 /* False: it is left alone, as a session that cannot be read; all others go on. */
 static inline int row_is_usable(const struct store_session *row)

@@ -29,21 +29,31 @@ void erase_apply(struct live *live, struct tick *tick, struct input *input)
                   live->id.text);
 }
 
+void erase_done(struct engine *engine, struct slice session, int has_left)
+{
+    if (has_left)
+        purge_start(engine->purge);
+    if (engine->deps.on_erased)
+        engine->deps.on_erased(engine->deps.arg, session);
+}
+
+void erase_unsure(struct live *live)
+{
+    live->is_perhaps_erased = 1;
+    live->needs_row = 1;
+}
+
 static void erased(struct tick *tick)
 {
     struct live *live = tick->live;
-    const struct engine_deps *deps = &live->engine->deps;
     struct err err;
 
-    if (tick->op.erase.has_left)
-        purge_start(live->engine->purge);
     live->tick = NULL;
     live->is_erased = 1;
     (void)err_set(&err, ERR_NOT_FOUND, "session %s was erased", live->id.text);
     live_gone(live, err.code, &err);
     tick_end_inputs(tick, &(struct err){ 0 });
-    if (deps->on_erased)
-        deps->on_erased(deps->arg, id_slice(&live->id));
+    erase_done(live->engine, id_slice(&live->id), tick->op.erase.has_left);
     tick_free(tick);
     live_pump(live);
 }
@@ -59,7 +69,7 @@ static void on_erased(struct store_op *op, void *arg)
     case ERR_TIMEOUT:   /* perhaps it was done: its row knows */
     case ERR_NOT_FOUND: /* another did it */
     case ERR_CONFLICT:
-        live->needs_row = 1;
+        erase_unsure(live);
         tick_drop(tick);
         return;
     case ERR_UNAVAILABLE:

@@ -289,10 +289,15 @@ static void on_row(struct store_op *op, void *arg)
 
     if (err.code == ERR_NOT_FOUND) {
         live->is_erased = op->load.erased_at_ms != 0;
+        live->erasure = op->load.erasure;
         (void)err_set(&err, ERR_NOT_FOUND,
                       live->is_erased ? "session %s was erased" : "there is no session %s",
                       live->id.text);
+        if (live->is_erased && live->is_perhaps_erased)
+            erase_done(live->engine, id_slice(&live->id), 1);
     }
+    if (err.code == ERR_NONE || err.code == ERR_NOT_FOUND)
+        live->is_perhaps_erased = 0;
     if (err.code == ERR_NONE && take_row(live, &op->load, &err))
         err.code = ERR_CORRUPT;
     if (err.code != ERR_NONE) {

@@ -67,6 +67,11 @@ void purge_start(struct purge *purge)
     on_time(purge);
 }
 
+int purge_is_busy(const struct purge *purge)
+{
+    return purge->is_busy;
+}
+
 void purge_free(struct purge *purge)
 {
     if (!purge)

@@ -101,11 +101,17 @@ void requests_free(struct engine *engine)
     }
 }
 
+/* What a client is told of a session that is not there any more. */
+static const char *erasure_code(enum store_erasure erasure)
+{
+    return erasure == STORE_ERASURE_RETENTION ? "removed" : "erased";
+}
+
 void asked_set_err(struct asked *asked, const struct live *live, const struct err *err)
 {
     asked->request->err = *err;
     asked->request->code = err->code != ERR_NOT_FOUND ? NULL
-                           : live->is_erased          ? "erased"
+                           : live->is_erased          ? erasure_code(live->erasure)
                                                       : "session_not_found";
 }
 

@@ -466,7 +466,8 @@ static void on_reread(struct store_op *op, void *arg)
         committed(tick);
         return;
     }
-    live->needs_row = version > 0; /* its version is as we knew it, or somebody else's */
+    /* Its version is as we knew it, or somebody else's, or it is gone. */
+    live->needs_row = version > 0 || live->row.version > 0;
     tick_drop(tick);
 }
 
@@ -550,8 +551,11 @@ static void on_commit(struct store_op *op, void *arg)
         live_retry_later(live, &err);
         return;
     case ERR_NOT_FOUND:
-        if (live->row.version > 0)
-            break;
+        if (live->row.version > 0) { /* retention took it: its tombstone says so */
+            live->needs_row = 1;
+            tick_drop(tick);
+            return;
+        }
         tick_drop(tick);
         live->is_erased = 1; /* not it, but what it was to be a copy of */
         live_gone(live, err.code, &err);

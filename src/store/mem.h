@@ -15,8 +15,9 @@ struct mem_session {
     struct store_session row;   /* its slices are ours: mem_copy() */
     struct store_event *events; /* seq 1 is events[0] */
     int64_t erased_at_ms;       /* not 0: only its id and what it had spent are left, */
-    int has_left;               /* and what of its journal and inbox is to be purged */
-    size_t purged;              /* events, from the first on */
+    enum store_erasure erasure;
+    int has_left;  /* and what of its journal and inbox is to be purged */
+    size_t purged; /* events, from the first on */
     size_t events_cap;
 };
 

@@ -414,6 +414,7 @@ static void erase(struct mem_store *m, struct store_op *op)
     session->row.metadata = (struct slice){ 0 };
     session->row.state = (struct slice){ 0 };
     session->erased_at_ms = op->erase.at_ms;
+    session->erasure = op->erase.why;
     delete_piece(m, session, &rows);
     op->erase.has_left = session->has_left;
 }
@@ -456,6 +457,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
+    case STORE_SIZE:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__); break;
     }
 }

@@ -137,6 +137,7 @@ static void load(const struct mem_store *m, struct store_op *op)
 
     if (!session || session->erased_at_ms) {
         op->load.erased_at_ms = session ? session->erased_at_ms : 0;
+        op->load.erasure = session ? session->erasure : STORE_ERASURE_REQUEST;
         (void)err_set(&op->err, ERR_NOT_FOUND, "there is no session %.*s",
                       (int)(op->load.id.len < 64 ? op->load.id.len : 64), op->load.id.ptr);
         return;
@@ -224,11 +225,30 @@ static int has_inbox(const struct mem_store *m, int64_t session)
     return 0;
 }
 
+/* What a scan is ordered by, before the key. */
+static int64_t scan_time(const struct store_session *row, enum store_scan_what what)
+{
+    if (what == STORE_SCAN_TIMED)
+        return row->wake_at_ms;
+    return what == STORE_SCAN_ENDED ? row->ended_at_ms : 0;
+}
+
 static int is_after(const struct store_session *row, const struct store_scan *scan)
 {
-    if (scan->what != STORE_SCAN_TIMED || row->wake_at_ms == scan->after_ms)
-        return row->key > scan->after_key;
-    return row->wake_at_ms > scan->after_ms;
+    int64_t time_ms = scan_time(row, scan->what);
+    int64_t after_ms = scan_time(&(struct store_session){ .wake_at_ms = scan->after_ms,
+                                                          .ended_at_ms = scan->after_ms },
+                                 scan->what);
+
+    return time_ms == after_ms ? row->key > scan->after_key : time_ms > after_ms;
+}
+
+static int is_needed_by_parent(const struct mem_store *m, const struct store_session *row)
+{
+    const struct mem_session *parent =
+        row->parent.len ? map_get(m->session_by_id, row->parent) : NULL;
+
+    return parent && !parent->erased_at_ms && parent->row.ended_at_ms == 0;
 }
 
 static int is_scanned(const struct mem_store *m, const struct store_session *row,
@@ -237,6 +257,7 @@ static int is_scanned(const struct mem_store *m, const struct store_session *row
     switch (scan->what) {
     case STORE_SCAN_LIVE: return row->is_live;
     case STORE_SCAN_TIMED: return row->wake_at_ms != 0;
+    case STORE_SCAN_ENDED: return row->ended_at_ms != 0 && !is_needed_by_parent(m, row);
     case STORE_SCAN_INBOX: return has_inbox(m, row->key);
     case STORE_SCAN_ALL: break;
     }
@@ -245,16 +266,17 @@ static int is_scanned(const struct mem_store *m, const struct store_session *row
 
 struct found {
     const struct store_session *row;
+    int64_t time_ms;
 };
 
 static int by_time(const void *a, const void *b)
 {
-    const struct store_session *x = ((const struct found *)a)->row;
-    const struct store_session *y = ((const struct found *)b)->row;
+    const struct found *x = a;
+    const struct found *y = b;
 
-    if (x->wake_at_ms != y->wake_at_ms)
-        return x->wake_at_ms < y->wake_at_ms ? -1 : 1;
-    return x->key < y->key ? -1 : x->key > y->key;
+    if (x->time_ms != y->time_ms)
+        return x->time_ms < y->time_ms ? -1 : 1;
+    return x->row->key < y->row->key ? -1 : x->row->key > y->row->key;
 }
 
 static void scan(const struct mem_store *m, struct store_scan *op)
@@ -268,10 +290,9 @@ static void scan(const struct mem_store *m, struct store_scan *op)
         const struct store_session *row = &m->sessions[i]->row;
 
         if (!m->sessions[i]->erased_at_ms && is_scanned(m, row, op) && is_after(row, op))
-            found[n++].row = row;
+            found[n++] = (struct found){ row, scan_time(row, op->what) };
     }
-    if (op->what == STORE_SCAN_TIMED)
-        qsort(found, n, sizeof(*found), by_time);
+    qsort(found, n, sizeof(*found), by_time);
     op->rows_n = 0;
     while (op->rows_n < n && op->rows_n < op->limit && bytes < STORE_PAGE_BYTES_MAX) {
         rows[op->rows_n] = *found[op->rows_n].row;
@@ -283,6 +304,21 @@ static void scan(const struct mem_store *m, struct store_scan *op)
 }
 
 /* ---- the rest ---- */
+
+/* Of what only grows with the sessions; what is to be purged counts until it is. */
+static int64_t used_bytes(const struct mem_store *m)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < m->sessions_n; i++) {
+        const struct mem_session *session = m->sessions[i];
+
+        used += session->row.state.len + session->row.metadata.len;
+        for (size_t e = session->purged; e < session->row.seq; e++)
+            used += session->events[e].body.len + session->events[e].wire.len;
+    }
+    return (int64_t)used;
+}
 
 static void key(const struct mem_store *m, struct store_op *op)
 {
@@ -430,6 +466,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_APPROVALS: approvals(m, &op->approvals); break;
     case STORE_APPROVAL: approval(m, op); break;
     case STORE_REVISION_GET: revision_get(m, op); break;
+    case STORE_SIZE: op->size.used = used_bytes(m); break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:

@@ -126,6 +126,7 @@ enum progress write_erase(struct write *w, const struct store_op *op, struct wri
     if (progress != GO_ON)
         return progress;
     sqlite_bind_int(w->st[ST_TOMBSTONE_PUT], 2, op->erase.at_ms);
+    sqlite_bind_text(w->st[ST_TOMBSTONE_PUT], 3, slice_of(store_erasure_names[op->erase.why]));
     progress = run_with_key(w, ST_TOMBSTONE_PUT, piece.session, o);
     if (progress == GO_ON)
         progress = run_with_key(w, ST_SESSION_DELETE, piece.session, o);

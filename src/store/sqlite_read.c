@@ -54,6 +54,7 @@ enum statement {
     ST_APPROVALS_OF_STATUS,
     ST_APPROVAL,
     ST_TOMBSTONE,
+    ST_SIZE,
     STATEMENT_COUNT
 };
 
@@ -74,6 +75,11 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_SCAN + STORE_SCAN_TIMED] = SCAN "INDEXED BY session_wake WHERE s.wake_at_ms <> 0"
                                         " AND (s.wake_at_ms, s.key) > (?2, ?1)"
                                         " ORDER BY s.wake_at_ms, s.key LIMIT ?3",
+    [ST_SCAN + STORE_SCAN_ENDED] =
+        SCAN "INDEXED BY session_ended_at WHERE s.ended_at_ms <> 0"
+             " AND (s.ended_at_ms, s.key) > (?2, ?1) AND (s.parent IS NULL OR NOT EXISTS"
+             " (SELECT 1 FROM session p WHERE p.id = s.parent AND p.ended_at_ms = 0))"
+             " ORDER BY s.ended_at_ms, s.key LIMIT ?3",
     [ST_SCAN + STORE_SCAN_INBOX] = SCAN "WHERE s.key IN (SELECT session FROM inbox"
                                         " WHERE session > ?1) ORDER BY s.key LIMIT ?3",
     [ST_SCAN + STORE_SCAN_ALL] = SCAN "WHERE s.key > ?1 ORDER BY s.key LIMIT ?3",
@@ -98,7 +104,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                          " ORDER BY a.key DESC LIMIT ?4",
     [ST_APPROVAL] = APPROVAL_COLUMNS "JOIN session s ON s.key = a.session"
                                      " WHERE s.id = ?1 AND a.call = ?2",
-    [ST_TOMBSTONE] = "SELECT erased_at_ms FROM tombstone WHERE id = ?1",
+    [ST_SIZE] = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p,"
+                " pragma_freelist_count f, pragma_page_size s",
+    [ST_TOMBSTONE] = "SELECT erased_at_ms, reason FROM tombstone WHERE id = ?1",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
 
@@ -332,7 +340,7 @@ static void read_scan(struct rows *rows, struct store_scan *op)
     op->has_more = 0;
     op->rows = found;
     sqlite_bind_int(rows->st, 1, op->after_key);
-    if (op->what == STORE_SCAN_TIMED)
+    if (op->what == STORE_SCAN_TIMED || op->what == STORE_SCAN_ENDED)
         sqlite_bind_int(rows->st, 2, op->after_ms);
     sqlite_bind_int(rows->st, 3, (int64_t)op->limit + 1);
     while (next(rows)) {
@@ -343,9 +351,11 @@ static void read_scan(struct rows *rows, struct store_scan *op)
         struct store_session row = read_row(rows);
 
         if (rows->is_bad)
-            row = (struct store_session){
-                .key = row.key, .wake_at_ms = row.wake_at_ms, .id = row.id, .is_corrupt = 1
-            };
+            row = (struct store_session){ .key = row.key,
+                                          .wake_at_ms = row.wake_at_ms,
+                                          .ended_at_ms = row.ended_at_ms,
+                                          .id = row.id,
+                                          .is_corrupt = 1 };
         found[op->rows_n++] = row;
     }
 }
@@ -547,6 +557,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
                                                                    : ST_APPROVALS_OF_STATUS];
     case STORE_APPROVAL: return r->st[ST_APPROVAL];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
+    case STORE_SIZE: return r->st[ST_SIZE];
     case STORE_LIST:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
@@ -573,6 +584,10 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_APPROVALS: read_approvals(rows, &op->approvals); break;
     case STORE_APPROVAL: read_one_approval(rows, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
+    case STORE_SIZE:
+        if (next(rows))
+            op->size.used = sqlite3_column_int64(rows->st, 0);
+        break;
     case STORE_LIST:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
@@ -594,9 +609,13 @@ static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
     sqlite_bind_text(st, 1, op->load.id);
     int rc = sqlite3_step(st);
 
-    if (rc == SQLITE_ROW)
+    if (rc == SQLITE_ROW) {
         op->load.erased_at_ms = sqlite3_column_int64(st, 0);
-    else if (rc != SQLITE_DONE)
+        op->load.erasure =
+            slice_is(sqlite_column(st, 1), store_erasure_names[STORE_ERASURE_RETENTION])
+                ? STORE_ERASURE_RETENTION
+                : STORE_ERASURE_REQUEST;
+    } else if (rc != SQLITE_DONE)
         (void)sqlite_db_error(r->db, rc, "read the store", &op->err);
     (void)sqlite3_reset(st);
 }

@@ -182,7 +182,15 @@ static const char tables_5[] =
     "CREATE UNIQUE INDEX approval_call ON approval (session, call);"
     "CREATE INDEX approval_status ON approval (tenant, status);";
 
-static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4, tables_5 };
+/* For retention: entered once a turn, when it ends, in the order of time; no tick under way pays.
+ */
+static const char tables_6[] =
+    "ALTER TABLE tombstone ADD COLUMN reason TEXT NOT NULL DEFAULT 'request';"
+    "CREATE INDEX session_ended_at ON session (ended_at_ms) WHERE ended_at_ms <> 0;";
+
+static const char *const migrations[] = {
+    tables_1, tables_2, tables_3, tables_4, tables_5, tables_6
+};
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

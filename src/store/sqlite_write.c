@@ -77,7 +77,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_WORKER_FORGET] = "DELETE FROM worker WHERE beat_at_ms < ?1",
     [ST_WORKER_BEAT] = "UPDATE worker SET beat_at_ms = ?3 WHERE id = ?1 AND epoch = ?2",
     [ST_TOMBSTONE_PUT] = "INSERT INTO tombstone SELECT id, tenant, agent, created_at_ms, ?2,"
-                         " tokens, nanousd FROM session WHERE key = ?1",
+                         " tokens, nanousd, ?3 FROM session WHERE key = ?1",
     [ST_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
     [ST_ERASED_PUT] = "INSERT INTO erased (session) VALUES (?1)",
     [ST_ERASED_NEXT] = "SELECT session FROM erased ORDER BY session LIMIT 1",
@@ -223,6 +223,7 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
+    case STORE_SIZE:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a read is not written", __FILE__, __LINE__);

@@ -50,6 +50,11 @@ enum err_code store_check(const char *url, store_fault_fn *fault, void *arg, str
     return backend ? backend->check(url, fault, arg, err) : err->code;
 }
 
+const char *const store_erasure_names[2] = {
+    [STORE_ERASURE_REQUEST] = "request",
+    [STORE_ERASURE_RETENTION] = "retention",
+};
+
 int store_op_writes(enum store_op_kind kind)
 {
     switch (kind) {
@@ -71,6 +76,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
+    case STORE_SIZE:
     case STORE_OP_KIND_COUNT: break;
     }
     return 0;
@@ -193,6 +199,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
+    case STORE_SIZE:
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
     case STORE_PURGE:
@@ -262,6 +269,7 @@ static void assert_op(const struct store_op *op)
     case STORE_INBOX_LIST:
     case STORE_REVISION_PUT:
     case STORE_REVISION_GET:
+    case STORE_SIZE:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
     case STORE_SWEEP: break;

@@ -59,6 +59,7 @@ enum store_op_kind {
     STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
     STORE_ERASE,        /* a session, its journal, inbox and blobs: a tombstone stays */
     STORE_PURGE,        /* goes on with what erased sessions have left */
+    STORE_SIZE,         /* how much of its file is in use */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_OP_KIND_COUNT
 };
@@ -187,11 +188,18 @@ struct store_commit {
     struct slice replay;
 };
 
+/* Why a session is not there any more. */
+enum store_erasure {
+    STORE_ERASURE_REQUEST,   /* somebody asked for it */
+    STORE_ERASURE_RETENTION, /* it had ended long ago, or its place was needed */
+};
+
 struct store_load {
     struct slice id; /* in */
     int with_texts;  /* in: the three bodies below, too */
-    int64_t
-        erased_at_ms; /* out, with ERR_NOT_FOUND: it was there, and was erased; 0: it never was */
+    /* out, with ERR_NOT_FOUND: it was there, and was erased; 0: it never was */
+    int64_t erased_at_ms;
+    enum store_erasure erasure; /* if it was */
     struct store_session row;
     struct slice task; /* bodies of the events that row.task_seq, end_seq, context_seq name */
     struct slice end;
@@ -250,6 +258,11 @@ struct store_list {
 enum store_scan_what {
     STORE_SCAN_LIVE,  /* is_live, by key */
     STORE_SCAN_TIMED, /* wake_at_ms <> 0, by (wake_at_ms, key): pass the last one's both */
+    /*
+     * Ended, by (ended_at_ms, key): pass the last one's both. Those whose parent is there and has
+     * not ended are left out: it may yet ask for them.
+     */
+    STORE_SCAN_ENDED,
     STORE_SCAN_INBOX, /* sessions with inbox rows, by key */
     STORE_SCAN_ALL,   /* by key */
 };
@@ -325,6 +338,7 @@ struct store_op {
             int64_t session;  /* key. ERR_NOT_FOUND if there is none */
             uint64_t version; /* that was read: ERR_CONFLICT if it is another now */
             int64_t at_ms;
+            enum store_erasure why;
             uint32_t limit; /* so many rows of its journal and inbox go at once, at most */
             int has_left;   /* out: nobody sees the others any more, but they are to be purged */
         } erase; /* its public id is never given again; idempotency rows that name it stay */
@@ -339,6 +353,9 @@ struct store_op {
         struct {
             int64_t before_ms;
         } sweep;
+        struct {
+            int64_t used; /* out: bytes, of whole pages; what was deleted is in use no more */
+        } size;
     };
     struct err err; /* err.code is the outcome; set before done is called */
     store_done_fn *done;

@@ -237,6 +237,100 @@ static void its_blobs_go_with_its_events(void **state)
     assert_int_equal(help_run(h, &read), ERR_NONE);
 }
 
+static void a_tombstone_says_why(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+    struct store_op op = { .kind = STORE_ERASE,
+                           .erase = { .session = row.key,
+                                      .version = row.version,
+                                      .at_ms = 5,
+                                      .why = STORE_ERASURE_RETENTION,
+                                      .limit = 10 } };
+    struct store_op load = { .kind = STORE_LOAD, .load.id = row.id };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erasure, STORE_ERASURE_RETENTION);
+    row = help_session(h, "b");
+    op.erase.session = row.key;
+    op.erase.why = STORE_ERASURE_REQUEST;
+    load.load.id = row.id;
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erasure, STORE_ERASURE_REQUEST);
+}
+
+static struct store_session ended_session(struct help *h, const char *name, const char *parent,
+                                          int64_t ended_at_ms)
+{
+    struct tick t;
+
+    help_create(h, &t, name, "x");
+    t.op.commit.row.status = ended_at_ms ? STATUS_COMPLETED : STATUS_RUNNING;
+    t.op.commit.row.ended_at_ms = ended_at_ms;
+    t.op.commit.row.is_live = 0;
+    t.op.commit.row.parent = slice_of(parent);
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    return t.op.commit.row;
+}
+
+static void expect_ended(struct help *h, const char *ids)
+{
+    struct store_op op = { .kind = STORE_SCAN, .scan = { .what = STORE_SCAN_ENDED, .limit = 2 } };
+    struct buf got = { .max = 1024 };
+
+    do {
+        assert_int_equal(help_run(h, &op), ERR_NONE);
+        for (size_t i = 0; i < op.scan.rows_n; i++) {
+            const struct store_session *row = &op.scan.rows[i];
+
+            buf_putf(&got, "%.*s ", (int)row->id.len, row->id.ptr);
+            op.scan.after_ms = row->ended_at_ms;
+            op.scan.after_key = row->key;
+        }
+    } while (op.scan.has_more);
+    assert_string_equal(buf_cstr(&got), ids);
+    buf_release(&got);
+}
+
+/* The longest-ended first; not one whose parent may yet ask for it. */
+static void ended_ones_are_found_in_the_order_of_their_ends(void **state)
+{
+    struct help *h = *state;
+
+    (void)ended_session(h, "a", "", 300);
+    (void)ended_session(h, "b", "", 100);
+    (void)ended_session(h, "c", "", 0);
+    (void)ended_session(h, "d", "", 300);
+    (void)ended_session(h, "e", "ses_c", 50); /* it is at work */
+    (void)ended_session(h, "f", "ses_a", 200);
+    (void)ended_session(h, "g", "ses_nobody", 400);
+    expect_ended(h, "ses_b ses_f ses_a ses_d ses_g ");
+}
+
+static int64_t used(struct help *h)
+{
+    struct store_op op = { .kind = STORE_SIZE };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    return op.size.used;
+}
+
+static void what_is_erased_is_in_use_no_more(void **state)
+{
+    struct help *h = *state;
+    int64_t empty = used(h);
+    struct store_session row = long_session(h, "a", 5000);
+    int64_t full = used(h);
+
+    assert_true(full > empty + 50000);
+    assert_true(erase_in_pieces(h, &row, 100));
+    while (purge(h, STORE_PURGE_MAX))
+        ;
+    assert_true(used(h) < empty + (full - empty) / 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, help_setup, help_teardown)
 
 int store_erase_cases(void)
@@ -247,6 +341,9 @@ int store_erase_cases(void)
         CASE(nothing_is_written_to_an_erased_session),
         CASE(its_idempotency_keys_go_on),
         CASE(a_long_journal_goes_in_pieces),
+        CASE(a_tombstone_says_why),
+        CASE(ended_ones_are_found_in_the_order_of_their_ends),
+        CASE(what_is_erased_is_in_use_no_more),
         CASE(what_fits_a_piece_leaves_nothing),
         CASE(its_blobs_go_with_its_events),
         CASE(many_small_ones_are_bounded_by_a_piece_too),

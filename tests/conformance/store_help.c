@@ -191,6 +191,7 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
+    case STORE_SIZE:
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:

@@ -166,6 +166,7 @@ static void same_results(const struct store_op *a, const struct store_op *b)
     case STORE_WORKER_BEAT:
     case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */
     case STORE_PURGE:
+    case STORE_SIZE:
     case STORE_SWEEP:
     case STORE_OP_KIND_COUNT: break;
     }
@@ -191,7 +192,9 @@ static enum err_code both(struct store_op *op)
                  slice_equal(op->inbox.replay, other.inbox.replay),
              "a replay");
     if (op->kind == STORE_LOAD)
-        same(op->load.erased_at_ms == other.load.erased_at_ms, "a tombstone");
+        same(op->load.erased_at_ms == other.load.erased_at_ms &&
+                 op->load.erasure == other.load.erasure,
+             "a tombstone");
     if (op->err.code == ERR_NONE)
         same_results(op, &other);
     return op->err.code;
@@ -368,6 +371,7 @@ static void do_erase(void)
     op.erase.session = percent(95) ? oracle.sessions[at].key : 4711;
     op.erase.version = oracle.sessions[at].version + (uint64_t)percent(8);
     op.erase.limit = below(6);
+    op.erase.why = percent(50) ? STORE_ERASURE_REQUEST : STORE_ERASURE_RETENTION;
     if (both(&op) != ERR_NONE)
         return;
     oracle.erased[oracle.erased_n < SESSIONS_MAX ? oracle.erased_n++ : below(SESSIONS_MAX)] =
@@ -493,7 +497,8 @@ static void dump(void)
             (void)both(&op);
             for (size_t i = 0; i < op.scan.rows_n; i++) {
                 op.scan.after_key = op.scan.rows[i].key;
-                op.scan.after_ms = op.scan.rows[i].wake_at_ms;
+                op.scan.after_ms = what == STORE_SCAN_ENDED ? op.scan.rows[i].ended_at_ms
+                                                            : op.scan.rows[i].wake_at_ms;
                 if (what == STORE_SCAN_ALL)
                     dump_session(&op.scan.rows[i]);
             }

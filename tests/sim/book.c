@@ -370,8 +370,53 @@ void book_written(struct book *book, const struct store_commit *commit)
         claim(book, session);
 }
 
-void book_erased(struct book *book, int64_t key)
+/* Of all turns: one in doubt outlives its own. 0: none is open. */
+static uint32_t open_call(const struct book_session *session)
 {
+    for (size_t k = 0; k < session->calls_n; k++) {
+        if (session->calls[k].state != TOOLING_CLOSED)
+            return session->calls[k].number;
+    }
+    return 0;
+}
+
+static int is_retained(const struct world *world, int64_t ended_at_ms, int64_t now_ms)
+{
+    int64_t age_ms = world->scene.config.retention.age_ms;
+
+    return age_ms == 0 || now_ms - ended_at_ms < age_ms;
+}
+
+/* Of retention: it was old enough by any clock, or there was not enough place. */
+static void check_reason(const struct book *book, const struct book_session *session,
+                         const struct store_op *op)
+{
+    struct world *world = book->world;
+    int64_t bytes = world->scene.config.retention.bytes;
+
+    if (op->erase.why == STORE_ERASURE_RETENTION &&
+        is_retained(world, session->ended_at_ms, world->latest_ms) &&
+        (bytes == 0 || world->used_bytes <= bytes))
+        fail(world, "ses%u is young, there is place enough, and it was removed", session->index);
+}
+
+void book_check_kept(const struct book *book)
+{
+    struct world *world = book->world;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *session = book->sessions[i];
+
+        if (!session->is_erased && session->life != LIFE_ACTIVE && open_call(session) == 0 &&
+            !is_retained(world, session->ended_at_ms, world_wall_ms(world) - KEPT_SLACK_MS))
+            fail(world, "ses%u is old, and it was not removed", session->index);
+    }
+}
+
+void book_erased(struct book *book, const struct store_op *op)
+{
+    int64_t key = op->erase.session;
+
     for (size_t i = 0; i < book->sessions_n; i++) {
         struct book_session *session = book->sessions[i];
 
@@ -380,11 +425,10 @@ void book_erased(struct book *book, int64_t key)
         trace(book->world, "disk   ses%u is erased", session->index);
         if (session->life == LIFE_ACTIVE)
             fail(book->world, "ses%u is at work, and was erased", session->index);
-        for (size_t k = 0; k < session->calls_n; k++) {
-            if (session->calls[k].state != TOOLING_CLOSED)
-                fail(book->world, "call %u of ses%u is open, and it was erased",
-                     session->calls[k].number, session->index);
-        }
+        if (open_call(session) != 0)
+            fail(book->world, "call %u of ses%u is open, and it was erased", open_call(session),
+                 session->index);
+        check_reason(book, session, op);
         session->is_erased = 1;
         return;
     }

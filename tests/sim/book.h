@@ -23,7 +23,8 @@ enum {
     OUTPUT_TEXT_MAX = 640, /* what the model is told of one */
     CHARGES_MAX = 64,
     SUSPECT_AT = 3,
-    PROMPT_MS = 30000
+    PROMPT_MS = 30000,
+    KEPT_SLACK_MS = 20000, /* until retention comes round */
 };
 
 enum life { LIFE_ACTIVE = 1, LIFE_ENDED, LIFE_CANCELLED };
@@ -115,6 +116,7 @@ struct book_session {
     int64_t key; /* of its row */
     int is_pill;
     int is_erased;
+    int64_t ended_at_ms; /* its last end */
     const struct config_agent *agent;
     enum life life;
     const char *due; /* this end must follow in the same tick */
@@ -222,7 +224,8 @@ struct book_session *book_find(const struct book *book, struct slice id); /* NUL
 
 /* ---- what is seen ---- */
 void book_written(struct book *book, const struct store_commit *commit); /* it is on the disk */
-void book_erased(struct book *book, int64_t key);                        /* from the disk */
+void book_erased(struct book *book, const struct store_op *op);          /* from the disk */
+void book_check_kept(const struct book *book); /* what should be gone by now is */
 void book_copied(
     struct book *book, struct book_session *session,
     const struct store_commit *commit); /* a creation that begins with another's events */

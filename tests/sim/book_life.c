@@ -89,6 +89,7 @@ static void close_turn(struct book_event *e, enum life life)
     }
     session->life = life;
     session->end_seq = e->event->seq;
+    session->ended_at_ms = e->event->at_ms;
 }
 
 /* The two ends that nothing in the journal makes due. */

@@ -63,10 +63,12 @@ static void happen(struct sim_op *s)
 {
     disk_do(s->world, s->op);
     s->has_happened = 1;
+    if (s->op->kind == STORE_SIZE)
+        s->world->used_bytes = s->op->size.used;
     if (s->op->kind == STORE_COMMIT && s->op->err.code == ERR_NONE)
         book_written(s->world->book, &s->op->commit);
     if (s->op->kind == STORE_ERASE && s->op->err.code == ERR_NONE)
-        book_erased(s->world->book, s->op->erase.session);
+        book_erased(s->world->book, s->op);
 }
 
 static void complete(struct sim_op *s)

@@ -141,7 +141,14 @@ void scene_draw(struct world *world)
         draw_tool(world, i);
     for (size_t i = 0; i < agents_n; i++)
         draw_agent(world, i, models_n, tools_n);
+    struct config_retention retention = { 0 };
+
+    if (below(world, 4) == 0)
+        retention.age_ms = 1000 + below(world, 20000);
+    if (below(world, 6) == 0)
+        retention.bytes = below(world, 20000);
     scene->config = (struct config){ .path = "sim",
+                                     .retention = retention,
                                      .accounts = &scene->account,
                                      .accounts_n = 1,
                                      .models = scene->models,

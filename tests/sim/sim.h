@@ -119,7 +119,9 @@ struct world {
 
     int64_t mono_ms;
     int64_t wall_ahead_ms;
-    int is_peace; /* the second phase: nothing fails any more */
+    int64_t latest_ms;  /* that the wall clock ever showed */
+    int64_t used_bytes; /* of the disk, as the engine was told last */
+    int is_peace;       /* the second phase: nothing fails any more */
 
     struct loop *disk_loop;
     struct store *disk;

@@ -212,6 +212,8 @@ static void jump(struct world *world)
     if (below(world, 3) == 0)
         by_ms /= 1000;
     world->wall_ahead_ms += by_ms;
+    if (world_wall_ms(world) > world->latest_ms)
+        world->latest_ms = world_wall_ms(world);
     trace(world, "the wall clock jumps by %lld ms", (long long)by_ms);
 }
 
@@ -268,6 +270,8 @@ static void pass_time(struct world *world, int64_t until_ms)
         until_ms = due_ms;
     if (until_ms > world->mono_ms)
         world->mono_ms = until_ms;
+    if (world_wall_ms(world) > world->latest_ms)
+        world->latest_ms = world_wall_ms(world);
 }
 
 static void chaos(struct world *world)
@@ -371,6 +375,7 @@ void world_run(struct world *world, uint64_t seed, int is_loud)
     chaos(world);
     peace(world);
     check_stats(world);
+    book_check_kept(world->book);
     drain(world);
     while (world->process != PROCESS_DOWN) {
         pass_time(world, world->drain_until_ms + 1);

@@ -58,6 +58,7 @@ static const char full[] =
     "    window: { messages: 200 }\n"
     "  other: { model: own, instructions: x, tools: [say] }\n"
     "  player: { model: play, instructions: x }\n"
+    "retention: { age: 90d, bytes: 50GiB }\n"
     "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_runs: 3, model_calls: "
     "7, "
     "crashes: 2 }\n";
@@ -78,6 +79,8 @@ static void everything_arrives(void **state)
     assert_int_equal(config->limits.tool_output_bytes, 65536);
     assert_int_equal(config->limits.instructions_bytes, 8192);
     assert_int_equal(config->limits.tool_runs, 3);
+    assert_int_equal(config->retention.age_ms, INT64_C(90) * 24 * 3600 * 1000);
+    assert_int_equal(config->retention.bytes, INT64_C(50) << 30);
     assert_int_equal(config->limits.model_calls, 7);
     assert_int_equal(config->limits.crashes, 2);
     config_free(config);

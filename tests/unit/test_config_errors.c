@@ -429,7 +429,6 @@ static void later_keys(void **state)
     static const struct bad cases[] = {
         { BASE "queues: { agent-tasks: { max: 100 } }\n", "7:1", "'queues' comes" },
         { BASE "tenants: { acme: { weight: 2 } }\n", "7:1", "'tenants' comes" },
-        { BASE "retention: { age: 90d }\n", "7:1", "'retention' comes" },
         { BASE "mcp: { files: { command: [npx] } }\n", "7:1", "'mcp' comes" },
         { BASE "webhooks: [ { secret: '${PAWL_T_UNSET}' } ]\n", "7:1", "'webhooks' comes" },
         { BASE "triggers: { t: { secret: '${PAWL_T_UNSET}' } }\n", "7:1", "'triggers' comes" },

@@ -559,6 +559,98 @@ static void while_draining_nothing_is_accepted(void **state)
     assert_true(w->is_drained);
 }
 
+/* ---- retention ---- */
+
+static void retain(struct world *w, int64_t age_ms, int64_t bytes)
+{
+    engine_free(w->engine);
+    w->config.retention = (struct config_retention){ .age_ms = age_ms, .bytes = bytes };
+    engine_begin(w);
+}
+
+/* What a request about the session comes to: NULL, or a word for its trouble. */
+static const char *ask_about(struct world *w, struct id id)
+{
+    ask(w, (struct engine_request){ .kind = ENGINE_RESUME, .session = id_slice(&id) });
+    return w->request.code;
+}
+
+static void pass(struct world *w, int64_t ms)
+{
+    int64_t end_ms = w->now_ms + ms;
+
+    while (w->now_ms < end_ms) {
+        if (loop_step(w->loop) | answer_all(w))
+            continue;
+        int64_t due_ms = loop_next_due_ms(w->loop);
+
+        w->now_ms = due_ms > w->now_ms && due_ms < end_ms ? due_ms : end_ms;
+    }
+    (void)loop_step(w->loop);
+}
+
+static void what_ended_long_ago_is_removed(void **state)
+{
+    static const struct said said[] = { { .text = "42" } };
+    struct world *w = *state;
+
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    retain(w, 100000, 0);
+    create(w);
+    struct id id = w->request.id;
+
+    pass(w, 99000);
+    assert_int_equal(w->ended_as, STATUS_COMPLETED);
+    assert_string_equal(ask_about(w, id), "session_state");
+    pass(w, 10000); /* a round comes every twentieth of the age */
+    assert_string_equal(ask_about(w, id), "removed");
+    ask(w, (struct engine_request){ .kind = ENGINE_ERASE, .session = id_slice(&id) });
+    assert_int_equal(w->request.err.code, ERR_NONE); /* nothing of it is left */
+}
+
+static void what_has_not_ended_is_never_removed(void **state)
+{
+    static const struct said said[] = { { .tools = { "add" } }, { .text = "42" } };
+    struct world *w = *state;
+
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    w->are_tools_slow = 1;
+    retain(w, 1000, 1);
+    create(w);
+    struct id id = w->request.id;
+
+    pass(w, 500000);
+    assert_int_equal(w->runs_n, 1);
+    assert_string_equal(ask_about(w, id), "session_state");
+}
+
+static void the_longest_ended_go_until_it_fits(void **state)
+{
+    static const struct said said[] = { { .text = "42" } };
+    struct world *w = *state;
+    struct id ids[40];
+
+    w->said = said;
+    w->said_n = ARRAY_LEN(said);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+        create(w);
+        ids[i] = w->request.id;
+        pass(w, 1000);
+        w->asked_n = 0;
+    }
+    retain(w, 0, 10000);
+    pass(w, 60000);
+    size_t gone = 0;
+
+    while (gone < ARRAY_LEN(ids) && strcmp(ask_about(w, ids[gone]), "removed") == 0)
+        gone++;
+    assert_in_range(gone, 1, ARRAY_LEN(ids) - 1);
+    for (size_t i = gone; i < ARRAY_LEN(ids); i++)
+        assert_string_equal(ask_about(w, ids[i]), "session_state");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -578,6 +670,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_drain_hands_over_and_the_next_process_goes_on, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(while_draining_nothing_is_accepted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_ended_long_ago_is_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_has_not_ended_is_never_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_longest_ended_go_until_it_fits, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
