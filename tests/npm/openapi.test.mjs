@@ -207,7 +207,13 @@ async function failures(pawl) {
 }
 
 async function tools(pawl) {
-    const { id } = await play(pawl, 'tools');
+    const { id, events: all } = await play(pawl, 'tools');
+    const { call } = callsOf(all).find((c) => c.tool === 'prints');
+    const { status, body } = await pawl.api('GET', `/v1/sessions/${id}/calls/${call}/output`);
+
+    assert.equal(status, 200);
+    assert.equal(body.length, 588_888); // of seq 99999
+    await isRefused(pawl, ['GET', `/v1/sessions/${id}/calls/99/output`], 404, 'output_not_found');
     const { events } = await play(pawl, 'busy');
 
     assert.equal(ofKind(events, 'timer_fired').length, 1);
