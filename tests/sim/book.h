@@ -74,6 +74,7 @@ struct book_call {
     int is_orphan;         /* in doubt, and its turn is over */
     uint32_t sent_seq;     /* this attempt was sent by this event */
     uint32_t whole_bytes;  /* of its output, if that is kept beside its event; else 0 */
+    uint32_t whole_seq;    /* the event that names it */
     char whole[TOKEN_MAX]; /* which output that is: sim_output() */
     uint32_t proven;       /* the highest attempt of which it is known that it did nothing */
     struct {               /* what its reconcile command came to, the last time */

@@ -82,6 +82,8 @@ static void copy_calls(struct book_session *session, const struct book_session *
         session->calls[i] = source->calls[i];
         session->calls[i].state = TOOLING_CLOSED;
         session->calls[i].is_orphan = 0;
+        if (session->calls[i].whole_seq > session->seq)
+            session->calls[i].whole_bytes = 0;           /* that came later */
         session->calls[i].closed_seq = session->seq + 1; /* by `forked`, at the latest */
     }
 }

@@ -75,6 +75,7 @@ void book_check_output(struct book_event *e, struct book_call *call,
     check_blob(e, whole, given->bytes);
     check_ends(e, whole, given->bytes);
     call->whole_bytes = given->bytes;
+    call->whole_seq = e->event->seq;
     (void)snprintf(call->whole, sizeof(call->whole), "%s", given->output);
 }
 
