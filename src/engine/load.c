@@ -40,11 +40,22 @@ static void load_end(struct load *load)
     live_pump(live);
 }
 
+/* Its row was there before: somebody took it out of the file, and left no tombstone. */
+static void row_is_lost(struct live *live)
+{
+    log_line(LOG_ERROR, "a session is no longer stored and is left alone; see pawl verify",
+             "session", live->id.text, NULL);
+    model_jobs_stop(live);
+    tool_jobs_stop(live);
+}
+
 static void load_failed(struct load *load, const struct err *err)
 {
     struct live *live = load->live;
 
     if (err->code == ERR_NOT_FOUND) {
+        if (live->row.version > 0 && !live->is_erased)
+            row_is_lost(live);
         live_gone(live, err->code, err);
     } else if (err->code == ERR_CORRUPT) { /* its row stays as it is; all others go on */
         log_line(LOG_ERROR, "a session cannot be read and is left alone; see pawl verify",

@@ -95,7 +95,7 @@ test('where there is too little place the longest-ended go first', async (t) => 
     const statuses = [];
 
     // From the last one back: whatever goes meanwhile ended earlier than what was asked for before.
-    for (const id of ids.toReversed()) statuses.unshift(await statusOf(pawl, id));
+    for (const id of [...ids].reverse()) statuses.unshift(await statusOf(pawl, id));
     assert.match(statuses.join(), /^(410,)+200(,200)*$/, 'the longest-ended, and some are left');
     assert.equal(await statusOf(pawl, slow.id), 200);
     assert.match(pawl.log, /retention removed sessions by_age=0 by_bytes=\d+/);
