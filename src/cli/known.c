@@ -1,7 +1,6 @@
 #include "cli/known.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/utf8.h"
 #include "cli/command.h"
@@ -77,13 +76,4 @@ int known_store_url(char **ret_url, const struct args *args)
         *ret_url = xstrdup(config->store);
     config_free(config);
     return status;
-}
-
-const char *known_store_path(const struct config *config)
-{
-    static const char scheme[] = "sqlite:";
-
-    return strncmp(config->store, scheme, sizeof(scheme) - 1) == 0
-               ? config->store + sizeof(scheme) - 1
-               : NULL;
 }

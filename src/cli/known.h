@@ -17,7 +17,4 @@ struct config *known_try(const char *path);
  */
 int known_store_url(char **ret_url, const struct args *args);
 
-/* The file of a "sqlite:PATH", or NULL for a store that is none. */
-const char *known_store_path(const struct config *config);
-
 #endif

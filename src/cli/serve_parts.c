@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cli/known.h"
 #include "cli/lock_wait.h"
 #include "cli/serve.h"
 
@@ -104,7 +103,7 @@ static void resolve(const char *path, char ret_real[PATH_MAX])
 static void find_places(const struct server *server, struct places *ret_places)
 {
     char real[PATH_MAX];
-    const char *store = known_store_path(&server->config);
+    const char *store = config_store_path(&server->config);
 
     *ret_places = (struct places){ 0 };
     if (store) {
@@ -164,7 +163,7 @@ static enum err_code start_launcher(struct server *server, struct err *err)
  */
 static enum err_code guard_store(struct server *server, struct err *err)
 {
-    const char *store = known_store_path(&server->config);
+    const char *store = config_store_path(&server->config);
 
     if (!store)
         return ERR_NONE;

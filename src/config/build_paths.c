@@ -1,6 +1,7 @@
 /* build_paths.c - what commands may read and write beside their own, and that none can change
  * what pawl or another command relies on. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -51,6 +52,138 @@ void build_paths(struct build *build, struct config_tool *tool, struct fields ex
     tool->write_paths = build_writes(build, fields_node(exec, "write"));
 }
 
+/* ---- what is relied on must not lie in what tools may change ---- */
+
+enum { LINKS_MAX = 40 }; /* as many as Linux follows */
+
+/* In this folder a name is looked up that something is found by: who may change the folder could
+ * put a link in its place, even if what the name leads to now lies elsewhere. */
+struct relied {
+    const char *folder; /* a real path; NULL: nobody can tell */
+    const char *what;
+    struct relied *next;
+};
+
+struct relied_list {
+    struct build *build;
+    struct relied *first;
+    struct relied **end;
+};
+
+static void add(struct relied_list *list, const char *folder, const char *what)
+{
+    struct relied *relied = arena_alloc(list->build->impl->arena, sizeof(*relied));
+
+    *relied =
+        (struct relied){ folder ? build_text(list->build, slice_of(folder)) : NULL, what, NULL };
+    *list->end = relied;
+    list->end = &relied->next;
+}
+
+/* If what way[0..len) names is a link, in the folder, it gives place to what it leads to. 0: it is
+ * none; below 0: the way gets too long. */
+static int follow(char way[PATH_MAX], size_t len, const char *folder)
+{
+    char link[PATH_MAX];
+    char target[PATH_MAX];
+    char rest[PATH_MAX];
+
+    (void)snprintf(link, sizeof(link), "%.*s", (int)len, way);
+    ssize_t n = readlink(link, target, sizeof(target) - 1);
+
+    if (n < 0)
+        return 0;
+    target[n] = '\0';
+    (void)snprintf(rest, sizeof(rest), "%s", way + len);
+    int is_absolute = target[0] == '/';
+    int needed = snprintf(way, PATH_MAX, "%s/%s%s", is_absolute ? "" : folder, target, rest);
+
+    return needed < PATH_MAX ? 1 : -1;
+}
+
+static int is_dots(const char *name, size_t len)
+{
+    return (len == 1 && name[0] == '.') || (len == 2 && memcmp(name, "..", 2) == 0);
+}
+
+/* Every folder that the path, which is absolute, leads through: as it is written, and as the links
+ * on its way lead on. A name that is not there yet has its folder, too. */
+static void add_way(struct relied_list *list, const char *path, const char *what)
+{
+    char way[PATH_MAX];
+    unsigned links = 0;
+    size_t end;
+
+    if ((size_t)snprintf(way, sizeof(way), "%s", path) >= sizeof(way)) {
+        add(list, NULL, what);
+        return;
+    }
+    for (size_t at = strspn(way, "/"); way[at]; at = end + strspn(way + end, "/")) {
+        char parent[PATH_MAX];
+        char folder[PATH_MAX];
+
+        end = at + strcspn(way + at, "/");
+        if (is_dots(way + at, end - at))
+            continue;
+        (void)snprintf(parent, sizeof(parent), "%.*s", (int)at, way);
+        if (!realpath(parent, folder))
+            return;
+        add(list, folder, what);
+        int followed = follow(way, end, folder);
+
+        if (followed < 0 || (followed > 0 && ++links > LINKS_MAX)) {
+            add(list, NULL, what);
+            return;
+        }
+        if (followed > 0)
+            end = 0;
+    }
+}
+
+static void add_program(struct relied_list *list, const char *const *argv)
+{
+    if (strchr(argv[0], '/'))
+        add_way(list, build_path(list->build, slice_of(argv[0])), "the command of a tool");
+}
+
+static const struct yaml_node *write_list(const struct yaml_node *node)
+{
+    struct fields tool = { node, SECTION_TOOL };
+
+    return fields_has(tool, "exec") ? fields_node(fields_inner(tool, "exec"), "write") : NULL;
+}
+
+static void add_tool(struct relied_list *list, const struct yaml_node *node)
+{
+    const struct config_tool *tool = &list->build->tools[node->index];
+    const struct yaml_node *writes = write_list(node);
+
+    if (tool->kind != TOOL_KIND_EXEC)
+        return;
+    add_program(list, tool->command);
+    if (tool->reconcile)
+        add_program(list, tool->reconcile);
+    for (size_t i = 0; tool->read_paths[i]; i++)
+        add_way(list, tool->read_paths[i], "what stands in the 'read' of a tool");
+    /* As they are written: the next start finds them by that. */
+    for (const struct yaml_node *item = writes ? writes->first : NULL; item; item = item->next)
+        add_way(list, build_path(list->build, item->text), "what stands in the 'write' of a tool");
+}
+
+static void add_all(struct relied_list *list, const struct yaml_node *tools)
+{
+    const struct config *config = list->build->config;
+    const char *store = config_store_path(config);
+    const char *slash = strrchr(config->path, '/');
+    const char *name = slash ? slash + 1 : config->path;
+
+    add_way(list, build_path(list->build, slice_of(name)), "this configuration");
+    if (store)
+        add_way(list, store, "the store");
+    for (const struct yaml_node *node = tools ? tools->first : NULL; node; node = node->next)
+        add_tool(list, node);
+}
+
 /* Is path the folder, or in it? Both are real paths. */
 static int lies_in(const char *path, const char *folder)
 {
@@ -61,87 +194,27 @@ static int lies_in(const char *path, const char *folder)
     return strncmp(path, folder, len) == 0 && (path[len] == '/' || path[len] == '\0');
 }
 
-/* Does the folder hold the path by any of its names: as it is written, and where a link leads? A
- * file that is not there yet has its folder's. */
-static int holds(const char *folder, const char *path)
+/* What is relied on and this folder holds; NULL: nothing. */
+static const char *held(const struct relied_list *list, const char *folder)
 {
-    char parent[PATH_MAX];
-    char real[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-
-    if (realpath(path, real) && lies_in(real, folder))
-        return 1;
-    ASSERT(slash); /* paths are absolute here */
-    if ((size_t)(slash - path) >= sizeof(parent))
-        return 1; /* nothing that can be told: refuse */
-    memcpy(parent, path, (size_t)(slash - path));
-    parent[slash - path] = '\0';
-    return realpath(parent[0] ? parent : "/", real) && lies_in(real, folder);
-}
-
-/* One of these paths lies deeper in the folder: a tool could put a link in its place. */
-static int holds_any(const char *folder, const char *const *paths)
-{
-    char real[PATH_MAX];
-
-    for (size_t i = 0; paths[i]; i++)
-        if (realpath(paths[i], real) && strcmp(real, folder) != 0 && lies_in(real, folder))
-            return 1;
-    return 0;
-}
-
-static int holds_program(struct build *build, const char *folder, const char *const *argv)
-{
-    return strchr(argv[0], '/') && holds(folder, build_path(build, slice_of(argv[0])));
-}
-
-/* What some command relies on and this folder holds; NULL: nothing. */
-static const char *held_of_tools(struct build *build, const char *folder)
-{
-    const struct config *config = build->config;
-
-    for (size_t i = 0; i < config->tools_n; i++) {
-        const struct config_tool *tool = &config->tools[i];
-
-        if (tool->kind != TOOL_KIND_EXEC)
-            continue;
-        if (holds_program(build, folder, tool->command) ||
-            (tool->reconcile && holds_program(build, folder, tool->reconcile)))
-            return "the command of a tool";
-        if (holds_any(folder, tool->read_paths))
-            return "what stands in the 'read' of a tool";
-        if (holds_any(folder, tool->write_paths))
-            return "what stands in the 'write' of a tool";
-    }
+    for (const struct relied *relied = list->first; relied; relied = relied->next)
+        if (!relied->folder || lies_in(relied->folder, folder))
+            return relied->what;
     return NULL;
-}
-
-static const char *held(struct build *build, const char *folder)
-{
-    static const char scheme[] = "sqlite:";
-    const struct config *config = build->config;
-    const char *slash = strrchr(config->path, '/');
-    const char *name = slash ? slash + 1 : config->path;
-
-    if (holds(folder, build_path(build, slice_of(name)))) /* itself, and what a link leads to */
-        return "this configuration";
-    if (strncmp(config->store, scheme, strlen(scheme)) == 0 &&
-        holds(folder, config->store + strlen(scheme)))
-        return "the store";
-    return held_of_tools(build, folder);
 }
 
 void build_write_paths(struct build *build)
 {
     const struct yaml_node *tools = fields_node(build->top, "tools");
+    struct relied_list relied = { .build = build };
 
+    relied.end = &relied.first;
+    add_all(&relied, tools);
     for (const struct yaml_node *node = tools ? tools->first : NULL; node; node = node->next) {
-        struct fields tool = { node, SECTION_TOOL };
-        const struct yaml_node *list =
-            fields_has(tool, "exec") ? fields_node(fields_inner(tool, "exec"), "write") : NULL;
+        const struct yaml_node *list = write_list(node);
 
         for (const struct yaml_node *item = list ? list->first : NULL; item; item = item->next) {
-            const char *what = held(build, build->tools[node->index].write_paths[item->index]);
+            const char *what = held(&relied, build->tools[node->index].write_paths[item->index]);
 
             if (what)
                 report_error(build->report, item->at,

@@ -143,6 +143,14 @@ void config_free(struct config *config)
         impl_free(CONTAINER_OF(config, struct config_impl, base));
 }
 
+const char *config_store_path(const struct config *config)
+{
+    static const char scheme[] = "sqlite:";
+    size_t len = sizeof(scheme) - 1;
+
+    return strncmp(config->store, scheme, len) == 0 ? config->store + len : NULL;
+}
+
 /* One entry of a section's array, by its name; each entry begins with it. */
 static const void *find(const void *entries, size_t n, size_t size, struct slice name)
 {

@@ -145,6 +145,9 @@ enum err_code config_load(struct config **ret_config, const char *path,
                           struct err *err) MUST_CHECK;
 void config_free(struct config *config); /* NULL-safe; overwrites secrets */
 
+/* The file of a store that is one ("sqlite:PATH"), or NULL. */
+const char *config_store_path(const struct config *config);
+
 const struct config_account *config_account(const struct config *config, struct slice name);
 const struct config_model *config_model(const struct config *config, struct slice name);
 const struct config_tool *config_tool(const struct config *config, struct slice name);

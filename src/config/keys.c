@@ -342,7 +342,7 @@ static const struct key keys[] = {
       .fallback_text = "none",
       .about = "Folders that it may change, beside its scratch folder, and that all sessions "
                "share. They must be there, and may hold neither the store nor this file nor a "
-               "command." },
+               "command, nor a link on the way to one of them." },
     { .section = SECTION_EXEC,
       .name = "secrets",
       .type = VALUE_TEXTS,

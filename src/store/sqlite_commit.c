@@ -15,7 +15,10 @@
 #include "store/sqlite_files.h"
 #include "store/sqlite_write.h"
 
-enum { WRITER_CACHE_KIB = 64 * 1024 };
+enum {
+    WRITER_CACHE_KIB = 64 * 1024,
+    ROW_BYTES = 512, /* and its index entries, about */
+};
 
 struct sqlite_writer {
     struct write write;
@@ -153,7 +156,7 @@ int sqlite_op_is_unfinished(const struct sqlite_writer *w, size_t i)
 
 size_t sqlite_op_bytes(const struct store_op *op)
 {
-    size_t bytes = 512; /* a row and its index entries */
+    size_t bytes = ROW_BYTES;
 
     if (op->kind == STORE_INBOX_ADD)
         bytes += op->inbox.row.body.len;
@@ -170,6 +173,8 @@ size_t sqlite_op_bytes(const struct store_op *op)
     for (size_t i = 0; i < op->commit.events_n; i++)
         bytes += op->commit.events[i].body.len + op->commit.events[i].wire.len +
                  op->commit.events[i].blob.data.len;
+    for (size_t i = 0; i < op->commit.approvals_n; i++)
+        bytes += ROW_BYTES + op->commit.approvals[i].body.len;
     return bytes;
 }
 

@@ -25,12 +25,18 @@ static enum progress check_version(struct write *w, int64_t session, uint64_t ve
     return REFUSED;
 }
 
-/* Of one session that was erased: what may still be deleted, and whether something was left. */
+/* What an operation may still delete, and of one session that was erased: is something left? */
 struct piece {
     int64_t session;
-    uint32_t rows;
-    int has_left; /* surely nothing, if not */
+    uint32_t rows; /* to go */
+    size_t bytes;  /* gone, of all its sessions' events */
+    int has_left;  /* surely nothing, if not */
 };
+
+static int is_full(const struct piece *piece)
+{
+    return piece->rows == 0 || piece->bytes >= SQLITE_PIECE_BYTES_MAX;
+}
 
 /* ST_INBOX_CLEAR, ST_APPROVALS_CLEAR */
 static enum progress clear_rows(struct write *w, enum statement which, struct piece *piece,
@@ -53,16 +59,15 @@ static enum progress measure_events(struct write *w, struct piece *piece, int64_
 {
     sqlite3_stmt *st = w->st[ST_EVENTS_FIRST];
     enum progress progress = GO_ON;
-    size_t bytes = 0;
     int found = 1;
 
     sqlite_bind_int(st, 1, piece->session);
-    while (found && piece->rows > 0 && bytes < SQLITE_PIECE_BYTES_MAX) {
+    while (found && !is_full(piece)) {
         progress = write_first_row(w, ST_EVENTS_FIRST, &found, o);
         if (!found)
             break;
         *ret_seq = sqlite3_column_int64(st, 0);
-        bytes += sqlite_column(st, 1).len + sqlite_column(st, 2).len;
+        piece->bytes += sqlite_column(st, 1).len + sqlite_column(st, 2).len;
         piece->rows--;
     }
     (void)sqlite3_reset(st);
@@ -92,7 +97,8 @@ static enum progress delete_piece(struct write *w, struct piece *piece, struct w
     return progress;
 }
 
-/* Of all blobs that were erased; those whose pieces are gone are forgotten when all are. */
+/* Of all blobs that were erased; those whose pieces are gone are forgotten, so that no later piece
+ * walks past them. */
 static enum progress delete_blob_pieces(struct write *w, struct write_outcome *o)
 {
     int deleted = 0;
@@ -102,9 +108,7 @@ static enum progress delete_blob_pieces(struct write *w, struct write_outcome *o
 
     if (deleted == BLOB_PIECES)
         o->has_left = 1;
-    else if (progress == GO_ON)
-        progress = write_run(w, ST_BLOBS_ERASED_CLEAR, o);
-    return progress;
+    return progress == GO_ON ? write_run(w, ST_BLOBS_ERASED_CLEAR, o) : progress;
 }
 
 static enum progress run_with_key(struct write *w, enum statement which, int64_t session,
@@ -155,7 +159,7 @@ enum progress write_purge(struct write *w, const struct store_op *op, struct wri
     struct piece piece = { .rows = op->purge.limit };
     enum progress progress = GO_ON;
 
-    while (piece.rows > 0 && progress == GO_ON) {
+    while (!is_full(&piece) && progress == GO_ON) {
         progress = next_erased(w, &piece.session, &o->has_left, o);
         if (progress != GO_ON || !o->has_left)
             break;

@@ -7,13 +7,15 @@
  *
  * On indexes. Every tick updates one session and appends events, so an index on what such a tick
  * changes costs each of them; one on what a creation or a turn's end changes costs little. The
- * writer's usual UPDATE leaves the columns of the partial indexes alone (see sqlite_commit.c), and
+ * writer's usual UPDATE leaves the columns of the partial indexes alone (see sqlite_write.c), and
  * store_bench, 512 ticks a commit, then shows no difference with and without session_ended and
  * session_open. What they save lists is said in sqlite_list.c.
  */
 #include "store/sqlite_schema.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -214,7 +216,7 @@ enum err_code sqlite_schema_version(sqlite3 *db, const struct sqlite_migrations 
 
     if (sqlite_db_int(db, "PRAGMA application_id", &application, err) ||
         count_tables(db, &tables, err)) {
-        if (err->code == ERR_CORRUPT)
+        if (err->code == ERR_CORRUPT && application != APPLICATION_ID)
             return not_ours(path, NO_DATABASE, err);
         return err_wrap(err, "%s", path);
     }
@@ -328,6 +330,21 @@ static enum err_code make_present(sqlite3 *db, const char *path, struct err *err
     return sqlite_schema_migrate(db, &sqlite_schema, path, clock.wall_ms(clock.arg), err);
 }
 
+/* Where SQLite cannot tell, for what comes after it is damaged: what the file's header says. */
+static int bears_our_mark(const char *path)
+{
+    enum { MARK_AT = 68 }; /* of the application id, high byte first */
+    const unsigned char mark[] = { APPLICATION_ID >> 24, APPLICATION_ID >> 16 & 0xff,
+                                   APPLICATION_ID >> 8 & 0xff, APPLICATION_ID & 0xff };
+    unsigned char found[sizeof(mark)];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : pread(fd, found, sizeof(found), MARK_AT);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return n == (ssize_t)sizeof(found) && memcmp(found, mark, sizeof(mark)) == 0;
+}
+
 enum err_code sqlite_schema_prepare(const char *path, int is_read_only, struct err *err)
 {
     enum sqlite_db_mode mode = is_read_only ? SQLITE_DB_READ_ONLY : SQLITE_DB_READ_WRITE;
@@ -335,8 +352,11 @@ enum err_code sqlite_schema_prepare(const char *path, int is_read_only, struct e
 
     if (!is_read_only && sqlite_db_create(path, err))
         return err->code;
-    if (sqlite_db_open(&db, path, mode, err)) /* it looks into the file's header */
-        return err->code == ERR_CORRUPT ? not_ours(path, NO_DATABASE, err) : err->code;
+    if (sqlite_db_open(&db, path, mode, err)) { /* it reads the header, and what tables there are */
+        if (err->code == ERR_CORRUPT && !bears_our_mark(path))
+            return not_ours(path, NO_DATABASE, err);
+        return err->code;
+    }
     enum err_code code = is_read_only ? check_present(db, path, err) : make_present(db, path, err);
 
     sqlite_db_close(db);

@@ -6,11 +6,10 @@
     "status = ?4, is_paused = ?5, owner = ?7, epoch = ?8, updated_at_ms = ?10, turn = ?12,"        \
     " steps = ?13, tokens = ?14, nanousd = ?15, seq = ?16, task_seq = ?17, end_seq = ?18,"         \
     " context_seq = ?19, state = ?20, version = version + 1"
-/* Blobs that nothing names but these events. */
-#define BLOBS_OF_THESE                                                                             \
-    "SELECT blob FROM blob_name n WHERE session = ?1 AND seq <= ?2 AND NOT EXISTS"                 \
-    " (SELECT 1 FROM blob_name o WHERE o.blob = n.blob AND (o.session <> ?1 OR o.seq > ?2))"
-#define SAME_VERSION " WHERE key = ?1 AND version = ?2 AND seq = ?3"
+/* What is left of blobs that were erased, in the order of their keys. CROSS JOIN: SQLite would
+ * look for the few blobs in all the pieces that there are. */
+#define PIECES_ERASED " FROM erased_blob e CROSS JOIN blob_piece p ON p.blob = e.blob"
+#define SAME_VERSION  " WHERE key = ?1 AND version = ?2 AND seq = ?3"
 
 static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -86,12 +85,21 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_EVENTS_DELETE] = "DELETE FROM event WHERE session = ?1 AND seq <= ?2",
     [ST_INBOX_CLEAR] = "DELETE FROM inbox WHERE id IN"
                        " (SELECT id FROM inbox WHERE session = ?1 ORDER BY id LIMIT ?2)",
-    [ST_BLOBS_ERASED_PUT] = "INSERT OR IGNORE INTO erased_blob " BLOBS_OF_THESE,
-    [ST_BLOBS_DELETE] = "DELETE FROM blob WHERE key IN (" BLOBS_OF_THESE ")",
+    /* Blobs that nothing names but these events. */
+    [ST_BLOBS_ERASED_PUT] = "INSERT OR IGNORE INTO erased_blob SELECT blob FROM blob_name n"
+                            " WHERE session = ?1 AND seq <= ?2 AND NOT EXISTS"
+                            " (SELECT 1 FROM blob_name o WHERE o.blob = n.blob"
+                            " AND (o.session <> ?1 OR o.seq > ?2))",
+    /* Those of them: erased_blob may have many more, of others. */
+    [ST_BLOBS_DELETE] = "DELETE FROM blob WHERE key IN (SELECT n.blob FROM blob_name n"
+                        " CROSS JOIN erased_blob e ON e.blob = n.blob"
+                        " WHERE n.session = ?1 AND n.seq <= ?2)",
     [ST_BLOB_NAMES_DELETE] = "DELETE FROM blob_name WHERE session = ?1 AND seq <= ?2",
-    [ST_BLOB_PIECES_DELETE] = "DELETE FROM blob_piece WHERE rowid IN (SELECT p.rowid"
-                              " FROM erased_blob e JOIN blob_piece p ON p.blob = e.blob LIMIT ?1)",
-    [ST_BLOBS_ERASED_CLEAR] = "DELETE FROM erased_blob",
+    [ST_BLOB_PIECES_DELETE] = "DELETE FROM blob_piece WHERE rowid IN"
+                              " (SELECT p.rowid" PIECES_ERASED " LIMIT ?1)",
+    [ST_BLOBS_ERASED_CLEAR] =
+        "DELETE FROM erased_blob WHERE blob < coalesce((SELECT e.blob" PIECES_ERASED
+        " ORDER BY e.blob LIMIT 1), 9223372036854775807)",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
 };
@@ -131,7 +139,8 @@ enum progress write_run_counted(struct write *w, enum statement which, int *ret_
 {
     enum progress progress = write_run(w, which, o);
 
-    *ret_changed = sqlite3_changes(w->db);
+    if (progress == GO_ON)
+        *ret_changed = sqlite3_changes(w->db);
     return progress;
 }
 

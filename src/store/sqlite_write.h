@@ -95,7 +95,7 @@ enum progress {
 enum err_code write_prepare(struct write *w, struct err *err) MUST_CHECK;
 void write_close(struct write *w);
 
-/* A statement that gives no rows; _counted: where it counts whether it met a row. */
+/* A statement that gives no rows; _counted: and how many it changed, if it went on. */
 enum progress write_run(struct write *w, enum statement which, struct write_outcome *o);
 enum progress write_run_counted(struct write *w, enum statement which, int *ret_changed,
                                 struct write_outcome *o);

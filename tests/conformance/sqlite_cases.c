@@ -516,26 +516,59 @@ static void a_row_that_cannot_be_is_corrupt(void **state)
     assert_int_equal(help_run(h, &events), ERR_CORRUPT);
 }
 
+/* Overwrites a stretch of a closed store's file. */
+static void damage_file(struct help *h, long at, size_t n)
+{
+    char garbage[SQLITE_DB_PAGE_BYTES];
+    FILE *file = fopen(h->path, "r+");
+
+    assert_in_range(n, 1, sizeof(garbage));
+    memset(garbage, 0xa5, n);
+    assert_non_null(file);
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(garbage, n, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The first page, which says what tables there are: a backup helps, another place does not. */
+static void a_damaged_list_of_tables_is_not_another_programs(void **state)
+{
+    enum { BEHIND_HEADER = 100 };
+    struct help *h = *state;
+    const enum store_open_flags flags[] = { STORE_OPEN_READ_WRITE, STORE_OPEN_READ_ONLY };
+    struct store *store = NULL;
+    struct loop *loop = NULL;
+
+    help_open(h, STORE_OPEN_READ_WRITE);
+    help_close(h);
+    damage_file(h, BEHIND_HEADER, SQLITE_DB_PAGE_BYTES - BEHIND_HEADER);
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
+        struct err err = { 0 };
+
+        refused(h, flags[i], ERR_CORRUPT, "is damaged (database disk image is malformed); stop");
+        refused(h, flags[i], ERR_CORRUPT, h->path);
+        assert_int_equal(loop_new(&loop, &err), ERR_NONE);
+        assert_int_equal(store_open(&store, h->url, flags[i], loop, &err), ERR_CORRUPT);
+        assert_true(store_is_damage(&err));
+        loop_free(loop);
+    }
+    damage_file(h, 0, BEHIND_HEADER); /* and now nobody knows whose it is */
+    refused(h, STORE_OPEN_READ_WRITE, ERR_CORRUPT, "is no pawl store (not an SQLite database");
+}
+
 static void a_damaged_page_is_corrupt_and_not_a_crash(void **state)
 {
     struct help *h = *state;
     struct store_op scan = { .kind = STORE_SCAN, .scan = { STORE_SCAN_ALL, .limit = 100 } };
-    char garbage[SQLITE_DB_PAGE_BYTES];
-    FILE *file = NULL;
 
     help_open(h, STORE_OPEN_READ_WRITE);
     (void)help_session(h, "a");
     help_close(h);
-    memset(garbage, 0xa5, sizeof(garbage));
     sqlite3 *db = person(h);
     int64_t page = number(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'session'");
 
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    file = fopen(h->path, "r+");
-    assert_non_null(file);
-    assert_int_equal(fseek(file, (long)((page - 1) * SQLITE_DB_PAGE_BYTES), SEEK_SET), 0);
-    assert_int_equal(fwrite(garbage, sizeof(garbage), 1, file), 1);
-    assert_int_equal(fclose(file), 0);
+    damage_file(h, (long)((page - 1) * SQLITE_DB_PAGE_BYTES), SQLITE_DB_PAGE_BYTES);
     help_open(h, STORE_OPEN_READ_WRITE);
     assert_int_equal(help_run(h, &scan), ERR_CORRUPT);
 
@@ -737,6 +770,7 @@ int main(void)
         CASE(a_start_in_another_process_fences_this_one),
         CASE(what_contradicts_the_file_fails_alone),
         CASE(a_row_that_cannot_be_is_corrupt),
+        CASE(a_damaged_list_of_tables_is_not_another_programs),
         CASE(a_damaged_page_is_corrupt_and_not_a_crash),
         CASE(a_full_disk_refuses_until_there_is_room),
         CASE(a_failed_fsync_ends_the_process),

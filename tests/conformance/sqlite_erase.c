@@ -52,9 +52,10 @@ static void an_erased_text_is_not_in_the_file(void **state)
     assert_false(file_holds(h->path, secret));
 }
 
-static struct store_session session_with_bodies(struct help *h, size_t n, size_t bytes)
+static struct store_session session_with_bodies(struct help *h, const char *name, size_t n,
+                                                size_t bytes)
 {
-    struct store_session row = help_session(h, "a");
+    struct store_session row = help_session(h, name);
     struct buf body = { .max = bytes + 128 };
     struct tick t;
 
@@ -80,7 +81,7 @@ static void what_is_left_of_an_erasure_goes_on_after_a_restart(void **state)
     unsigned pieces = 0;
 
     help_open(h, STORE_OPEN_READ_WRITE);
-    struct store_session row = session_with_bodies(h, 10, (size_t)300 * 1024);
+    struct store_session row = session_with_bodies(h, "a", 10, (size_t)300 * 1024);
     struct store_op erase = {
         .kind = STORE_ERASE,
         .erase = { .session = row.key, .version = row.version, .limit = STORE_PURGE_MAX }
@@ -98,6 +99,32 @@ static void what_is_left_of_an_erasure_goes_on_after_a_restart(void **state)
     assert_false(file_holds(h->path, "very-secret-text"));
 }
 
+/* That size is of all sessions together. */
+static void many_large_ones_go_in_pieces_too(void **state)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+    struct help *h = *state;
+    struct store_op purge = { .kind = STORE_PURGE, .purge.limit = STORE_PURGE_MAX };
+    unsigned pieces = 0;
+
+    help_open(h, STORE_OPEN_READ_WRITE);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        struct store_session row = session_with_bodies(h, names[i], 1, (size_t)300 * 1024);
+        struct store_op erase = { .kind = STORE_ERASE,
+                                  .erase = { .session = row.key, .version = row.version } };
+
+        assert_int_equal(help_run(h, &erase), ERR_NONE);
+        assert_true(erase.erase.has_left);
+    }
+    do {
+        assert_int_equal(help_run(h, &purge), ERR_NONE);
+        pieces++;
+    } while (purge.purge.has_left);
+    assert_in_range(pieces, 3, 4); /* two bodies at a time */
+    help_close(h);
+    assert_false(file_holds(h->path, "very-secret-text"));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_closed, help_teardown)
 
 int main(void)
@@ -105,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(an_erased_text_is_not_in_the_file),
         CASE(what_is_left_of_an_erasure_goes_on_after_a_restart),
+        CASE(many_large_ones_go_in_pieces_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,7 +104,10 @@ static inline int test_folder_make(void **state)
     (void)state;
     (void)snprintf(test_dir, sizeof(test_dir), "/tmp/pawl-config-%d", (int)getpid());
     if (mkdir(test_dir, 0700) || mkdir(test_path("data"), 0700) ||
-        mkdir(test_path("shared"), 0700) || mkdir(test_path("shared/deep"), 0700))
+        mkdir(test_path("shared"), 0700) || mkdir(test_path("shared/deep"), 0700) ||
+        symlink("../tool.sh", test_path("shared/link.sh")) ||
+        symlink("../data", test_path("shared/link")) ||
+        symlink("shared/link.sh", test_path("outer.sh")) || symlink("circle", test_path("circle")))
         return -1;
     test_write("shared/run.sh", "#!/bin/sh\n", 0755);
     test_write("tool.sh", "#!/bin/sh\n", 0755);
@@ -118,8 +121,10 @@ static inline int test_folder_make(void **state)
 
 static inline int test_folder_remove(void **state)
 {
-    static const char *const names[] = { "pawl.yaml",   "shared/run.sh", "tool.sh",    "plain.sh",
-                                         "script.yaml", "wrong.yaml",    "broken.yaml" };
+    static const char *const names[] = { "pawl.yaml",   "shared/run.sh",  "tool.sh",
+                                         "plain.sh",    "script.yaml",    "wrong.yaml",
+                                         "broken.yaml", "shared/link.sh", "shared/link",
+                                         "outer.sh",    "circle" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(names); i++)

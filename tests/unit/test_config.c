@@ -259,10 +259,12 @@ static void other_ways_to_say_it(void **state)
         const char *host;
         uint16_t port;
         const char *store;
+        const char *file;
     } cases[] = {
-        { "listen: localhost:80\nstore: 'mem:'\n", "127.0.0.1", 80, "mem:" },
-        { "listen: 127.0.0.1:0\nstore: sqlite:/a/b.db\n", "127.0.0.1", 0, "sqlite:/a/b.db" },
-        { "listen: 127.0.0.1:65535\nstore: 'mem:'\n", "127.0.0.1", 65535, "mem:" },
+        { "listen: localhost:80\nstore: 'mem:'\n", "127.0.0.1", 80, "mem:", NULL },
+        { "listen: 127.0.0.1:0\nstore: sqlite:/a/b.db\n", "127.0.0.1", 0, "sqlite:/a/b.db",
+          "/a/b.db" },
+        { "listen: 127.0.0.1:65535\nstore: 'mem:'\n", "127.0.0.1", 65535, "mem:", NULL },
     };
 
     (void)state;
@@ -275,6 +277,10 @@ static void other_ways_to_say_it(void **state)
         assert_string_equal(config->listen_host, cases[i].host);
         assert_int_equal(config->listen_port, cases[i].port);
         assert_string_equal(config->store, cases[i].store);
+        if (cases[i].file)
+            assert_string_equal(config_store_path(config), cases[i].file);
+        else
+            assert_null(config_store_path(config));
         config_free(config);
     }
 }

@@ -232,6 +232,22 @@ static void tools(void **state)
         { EXEC "      { command: ls, read: [./none] }\n", "11:29",
           "there is no file or folder './none'" },
         { EXEC "      { command: ls, read: ./data }\n", "11:28", "must be a list of texts" },
+        { EXEC "      { command: ls, secrets: [PAWL_T_UNSET] }\n", "11:32", "is no name" },
+        { EXEC "      { command: ls, secrets: [T_UNSET] }\n", "11:32",
+          "'T_UNSET' is not set in the environment; before pawl starts, export T_UNSET=..." },
+        { EXEC "      { command: ls, secrets: [1X] }\n", "11:32", "no name of a variable" },
+        { EXEC "      { command: ls, secrets: [PATH, PATH] }\n", "11:38", "stands here twice" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_bad(&cases[i]);
+}
+
+/* What tools may change, and what must not lie in it. */
+static void writable_folders(void **state)
+{
+    static const struct bad cases[] = {
         { EXEC "      { command: ls, write: [./none] }\n", "11:30", "there is no folder './none'" },
         { EXEC "      { command: ls, write: [./plain.sh] }\n", "11:30", "there is no folder" },
         { EXEC "      { command: ls, write: ./data }\n", "11:29", "must be a list of texts" },
@@ -248,11 +264,19 @@ static void tools(void **state)
           "holds what stands in the 'read' of a tool" },
         { EXEC "      { command: ls, write: [./shared, ./shared/deep] }\n", "11:30",
           "holds what stands in the 'write' of a tool" },
-        { EXEC "      { command: ls, secrets: [PAWL_T_UNSET] }\n", "11:32", "is no name" },
-        { EXEC "      { command: ls, secrets: [T_UNSET] }\n", "11:32",
-          "'T_UNSET' is not set in the environment; before pawl starts, export T_UNSET=..." },
-        { EXEC "      { command: ls, secrets: [1X] }\n", "11:32", "no name of a variable" },
-        { EXEC "      { command: ls, secrets: [PATH, PATH] }\n", "11:38", "stands here twice" },
+        /* Links, that a tool could let lead elsewhere. */
+        { EXEC "      { command: ./outer.sh, write: [./shared] }\n", "11:38",
+          "holds the command of a tool" },
+        { EXEC "      { command: ls, read: [shared/link.sh], write: [./shared] }\n", "11:54",
+          "holds what stands in the 'read' of a tool" },
+        { EXEC "      { command: ls, read: [.//shared/./link/..], write: [./shared] }\n", "11:59",
+          "holds what stands in the 'read' of a tool" },
+        { EXEC "      { command: ls, write: [./shared, ./shared/link] }\n", "11:30",
+          "holds what stands in the 'write' of a tool" },
+        { "store: sqlite:shared/link/x.db\n" EXEC "      { command: ls, write: [shared] }\n",
+          "12:30", "'shared' holds the store" },
+        { "store: sqlite:circle/x.db\n" EXEC "      { command: ls, write: [shared] }\n", "12:30",
+          "'shared' holds the store" },
     };
 
     (void)state;
@@ -517,6 +541,7 @@ int main(void)
         cmocka_unit_test(accounts_and_models),
         cmocka_unit_test(scripts_in_files),
         cmocka_unit_test(tools),
+        cmocka_unit_test(writable_folders),
         cmocka_unit_test(schemas),
         cmocka_unit_test(many_errors_of_a_schema),
         cmocka_unit_test(agents),
