@@ -41,7 +41,7 @@ static const char *const fits[] = {
 static struct slice ask_people(struct tick *tick, const struct arguments_check *check,
                                struct call_decl *decl, struct declared *declared)
 {
-    CLEANUP(buf_release) struct buf needed = { .max = (size_t)64 * 1024 };
+    CLEANUP(buf_release) struct buf needed = { .max = STORE_BODY_MAX };
     const struct approval_need *need = &check->need;
 
     decl->approvals_needed = need->approvers;

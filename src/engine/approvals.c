@@ -89,8 +89,10 @@ static struct slice kept_str(struct tick *tick, const struct json *node, const c
     return text.len > 0 ? arena_slice(tick->arena, text) : (struct slice){ 0 };
 }
 
-/* We wrote it, or load.c has read it: it is JSON. */
-static void read_record(struct tick *tick, struct slice body, struct approval_record *ret_record)
+/* We wrote it, or load.c has read it: it is JSON. What follows if it expires the core knows best.
+ */
+static void read_record(struct tick *tick, const struct session_call *call, struct slice body,
+                        struct approval_record *ret_record)
 {
     CLEANUP(json_cleanup) struct json *root = NULL;
     struct err err = { 0 };
@@ -105,7 +107,8 @@ static void read_record(struct tick *tick, struct slice body, struct approval_re
                   .reason = kept_str(tick, root, "reason"),
                   .role = kept_str(tick, root, "role"),
                   .escalate_to = kept_str(tick, root, "escalate_to"),
-                  .expires_ms = json_int(json_get(root, "expires_ms"), 0) },
+                  .expires_ms = json_int(json_get(root, "expires_ms"), 0),
+                  .on_expiry = (enum expiry_action)call->on_expiry },
         .still_needed = (uint8_t)json_int(json_get(root, "still_needed"), 0),
         .is_edited = json_bool(json_get(root, "edited"), 0),
         .decisions = text_of(tick, json_get(root, "decisions")),
@@ -127,13 +130,11 @@ int approval_record_of(struct tick *tick, uint32_t call, struct approval_record 
 {
     const struct tick_ask *ask = find_ask(tick, call);
     const struct call_info *info = live_call(tick->live, call);
+    const struct session_call *open = session_call(&tick->state, call);
 
-    if (ask)
-        read_record(tick, ask->body, ret_record);
-    else if (info && info->approval)
-        read_record(tick, slice_of(info->approval), ret_record);
-    else
+    if (!open || (!ask && !(info && info->approval)))
         return 0;
+    read_record(tick, open, ask ? ask->body : slice_of(info->approval), ret_record);
     return 1;
 }
 
@@ -340,6 +341,7 @@ void follow_expired(struct tick *tick, uint32_t number)
         event.approval_expired.due_ms = tick->now_ms + record.need.expires_ms;
         record.need.role = record.need.escalate_to;
         record.need.escalate_to = (struct slice){ 0 };
+        record.need.on_expiry = EXPIRY_REJECT; /* as the core has it from here on */
     }
     const struct event_extra extras[] = {
         { .name = "to",

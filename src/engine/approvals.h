@@ -35,7 +35,10 @@ void approval_put_need(struct buf *json, const struct approval_need *need);
 /* The body of the call's row. */
 struct slice approval_write(struct tick *tick, const struct approval_record *record);
 
-/* 0: nobody was asked about this call. Else what is known of it after this tick's inputs so far. */
+/*
+ * 0: nobody was asked about this call, or it is closed. Else what is known of it after this tick's
+ * inputs so far.
+ */
 int approval_record_of(struct tick *tick, uint32_t call, struct approval_record *ret_record);
 
 /* It is so from this tick on. PENDING: it is still asked. */

@@ -129,6 +129,24 @@ static struct slice difference(struct tick *tick, struct slice before, struct sl
     return arena_slice(tick->arena, buf_slice(&names));
 }
 
+/*
+ * What the policy says of these arguments; one that asks nobody leaves the editor's own decision.
+ * When it expires, and what follows, stays: that clock began when the call was asked about.
+ */
+static void take_need(struct approval_record *record, const struct approval_need *need)
+{
+    struct approval_need former = record->need;
+
+    if (need->approvers == 0) {
+        record->need.approvers = 1;
+        return;
+    }
+    record->need = *need;
+    record->need.expires_ms = former.expires_ms;
+    record->need.on_expiry = former.on_expiry;
+    record->need.escalate_to = former.escalate_to;
+}
+
 /* 0: they cannot be taken, and the request says why. */
 static int take_edit(struct tick *tick, struct decided *decided)
 {
@@ -152,10 +170,7 @@ static int take_edit(struct tick *tick, struct decided *decided)
     record->hash = hash;
     record->is_edited = 1;
     record->decisions = (struct slice){ 0 }; /* of another version: the journal has them */
-    /* What the policy says of these; one that asks nobody leaves the editor's own decision. */
-    if (check.need.approvers > 0)
-        record->need = check.need;
-    record->need.approvers = check.need.approvers > 0 ? check.need.approvers : 1;
+    take_need(record, &check.need);
     record->still_needed = record->need.approvers;
     return 1;
 }

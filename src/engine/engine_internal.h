@@ -433,7 +433,8 @@ void sweep_free(struct sweep *sweep); /* NULL-safe */
 struct purge *purge_new(struct engine *engine);
 void purge_start(struct purge *purge); /* under way: no change */
 int purge_is_busy(const struct purge *purge);
-void purge_free(struct purge *purge); /* NULL-safe */
+int purge_is_stuck(const struct purge *purge); /* nothing more is purged: the store is damaged */
+void purge_free(struct purge *purge);          /* NULL-safe */
 
 /* Takes sessions out that have ended, as the configuration wants it. */
 struct retention *retention_new(struct engine *engine);

@@ -39,6 +39,11 @@ void erase_done(struct engine *engine, struct slice session, int has_left)
 
 void erase_unsure(struct live *live)
 {
+    if (live->gone) { /* its row was read meanwhile, by whoever asked for it */
+        if (live->is_erased)
+            erase_done(live->engine, id_slice(&live->id), 1);
+        return;
+    }
     live->is_perhaps_erased = 1;
     live->needs_row = 1;
 }

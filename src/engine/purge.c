@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "engine/engine_internal.h"
 
 enum { PAUSE_MS = 5, RETRY_MS = 10000 };
@@ -17,9 +18,20 @@ struct purge {
     struct store_op op;
     int is_busy;   /* a piece is under way, or the pause before one */
     int is_wanted; /* the store may have more than that piece knew */
+    int has_said;  /* that the store refuses it */
+    int is_stuck;  /* on a damaged page: the next process may try again */
 };
 
 static void on_time(void *arg);
+
+/* Said once, until it works again. */
+static void note(struct purge *purge, const struct err *err)
+{
+    if (err->code != ERR_NONE && !purge->has_said)
+        log_line(LOG_WARN, "what erased sessions left cannot be removed now; trying again", "error",
+                 err->msg, NULL);
+    purge->has_said = err->code != ERR_NONE;
+}
 
 static void on_piece(struct store_op *op, void *arg)
 {
@@ -27,6 +39,14 @@ static void on_piece(struct store_op *op, void *arg)
     struct engine *engine = purge->engine;
     int is_refused = op->err.code != ERR_NONE; /* a full disk, say: later */
 
+    if (store_is_damage(&op->err)) { /* which no waiting mends */
+        log_line(LOG_ERROR, "what erased sessions left cannot be removed; see pawl verify", "error",
+                 op->err.msg, NULL);
+        purge->is_stuck = 1;
+        purge->is_busy = 0;
+        return;
+    }
+    note(purge, &op->err);
     if (engine->drain || (!is_refused && !op->purge.has_left && !purge->is_wanted)) {
         purge->is_busy = 0;
         return;
@@ -61,7 +81,7 @@ struct purge *purge_new(struct engine *engine)
 void purge_start(struct purge *purge)
 {
     purge->is_wanted = 1;
-    if (purge->is_busy)
+    if (purge->is_busy || purge->is_stuck)
         return;
     purge->is_busy = 1;
     on_time(purge);
@@ -70,6 +90,11 @@ void purge_start(struct purge *purge)
 int purge_is_busy(const struct purge *purge)
 {
     return purge->is_busy;
+}
+
+int purge_is_stuck(const struct purge *purge)
+{
+    return purge->is_stuck;
 }
 
 void purge_free(struct purge *purge)

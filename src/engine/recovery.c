@@ -127,7 +127,9 @@ static void on_page(struct store_op *op, void *arg)
         return;
     }
     if (store_is_damage(&op->err)) { /* which no waiting mends */
-        log_line(LOG_ERROR, "the sessions of the former process cannot be read and are left alone",
+        log_line(LOG_ERROR,
+                 "the sessions of the former process cannot be read and are left alone; "
+                 "see pawl verify",
                  "error", op->err.msg, NULL);
         recovery_end(recovery);
         return;

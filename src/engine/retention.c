@@ -14,6 +14,7 @@
 enum {
     PAGE = 16, /* erased together, and then the ticks of others come in */
     PAUSE_MS = 5,
+    PURGE_MS = 100, /* looked at so often whether it has ended */
     EVERY_LEAST_MS = 1000,
     EVERY_MOST_MS = 10 * 60 * 1000,
     EVERY_BYTES_MS = 30 * 1000,
@@ -41,6 +42,7 @@ struct retention {
     int has_more;
     int has_passed_over; /* one that may go in the next round */
     int has_said;        /* that there is not enough that may go */
+    int has_failed;      /* the store could not be looked at: said in this round */
     uint64_t by_age, by_bytes;
 };
 
@@ -71,6 +73,17 @@ static void end_round(struct retention *retention)
                  log_int((int64_t)retention->by_bytes), NULL);
     loop_timer_start(engine->deps.loop, &retention->timer, every_ms(&retention->wanted), on_time,
                      retention);
+}
+
+/* What the store refused is for the next round. */
+static void look_failed(struct retention *retention, const struct err *err)
+{
+    retention->has_passed_over = 1;
+    if (retention->has_failed)
+        return;
+    retention->has_failed = 1;
+    log_line(LOG_WARN, "retention cannot look at the sessions now; trying again", "error", err->msg,
+             NULL);
 }
 
 static void begin_pass(struct retention *retention)
@@ -105,6 +118,7 @@ static void on_time(void *arg)
         return;
     retention->by_age = 0;
     retention->by_bytes = 0;
+    retention->has_failed = 0;
     retention->is_for_bytes = 0;
     retention->before_ms = loop_wall_ms(retention->engine->deps.loop) - retention->wanted.age_ms;
     if (retention->wanted.age_ms == 0) {
@@ -168,10 +182,15 @@ static void on_size(struct store_op *op, void *arg)
     }
     if (op->err.code == ERR_NONE)
         note_fit(retention, op->size.used, is_enough);
+    else
+        look_failed(retention, &op->err);
     end_round(retention);
 }
 
-/* What has been erased, and is still to be purged, is in use no more. */
+/*
+ * What has been erased, and is still to be purged, is in use no more. If that never will be, more
+ * must not go for it.
+ */
 static void measure(void *arg)
 {
     struct retention *retention = arg;
@@ -180,7 +199,11 @@ static void measure(void *arg)
     if (engine->drain)
         return;
     if (purge_is_busy(engine->purge)) {
-        loop_timer_start(engine->deps.loop, &retention->timer, PAUSE_MS, measure, retention);
+        loop_timer_start(engine->deps.loop, &retention->timer, PURGE_MS, measure, retention);
+        return;
+    }
+    if (purge_is_stuck(engine->purge)) {
+        end_round(retention);
         return;
     }
     retention->op = (struct store_op){ .kind = STORE_SIZE, .done = on_size, .arg = retention };
@@ -297,8 +320,10 @@ static void on_page(struct store_op *op, void *arg)
     if (retention->engine->drain)
         return;
     retention->has_more = op->err.code == ERR_NONE && scan->has_more && scan->rows_n > 0;
-    if (op->err.code != ERR_NONE)
+    if (op->err.code != ERR_NONE) {
         scan->rows_n = 0;
+        look_failed(retention, &op->err);
+    }
     retention->going_n = 1; /* until all of the page are on their way */
     for (size_t i = 0; i < scan->rows_n; i++) {
         const struct store_session *row = &scan->rows[i];

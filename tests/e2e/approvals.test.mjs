@@ -33,13 +33,21 @@ const CONFIG = {
         odd: script(refund(500, '7\u001b[2J\u202e\u200bx\ny')),
         three: script(refund(500), refund(50), refund(600)),
         reject: expiringScript('r_reject'), fail: expiringScript('r_fail'),
-        escalate: expiringScript('r_escalate'), once: expiringScript('r_once'),
+        escalate: expiringScript('r_escalate'), once: expiringScript('r_once'), long: expiringScript('r_long'),
     },
     tools: {
         refund: { ...REFUND, approval: POLICY },
         r_reject: expiring({}),
         r_fail: expiring({ on_expiry: 'fail' }),
         r_escalate: expiring({ on_expiry: 'escalate', escalate_to: 'boss', role: 'clerk' }),
+        r_long: {
+            ...REFUND,
+            approval: [
+                { approvers: 2, expires: '1h', on_expiry: 'escalate', escalate_to: 'boss', role: 'clerk' },
+                { when: [{ path: '/amount', gt: 1000 }], approvers: 3, expires: '2h', on_expiry: 'fail',
+                  role: 'finance' },
+            ],
+        },
         r_once: { ...REFUND, effects: 'once', approval: 'always' },
     },
     agents: {
@@ -47,6 +55,7 @@ const CONFIG = {
         three: agentOf('three'), odd: agentOf('odd'),
         reject: agentOf('reject', 'r_reject'), fail: agentOf('fail', 'r_fail'),
         escalate: agentOf('escalate', 'r_escalate'), once: agentOf('once', 'r_once'),
+        long: agentOf('long', 'r_long'),
     },
     limits: { crashes: 1000 }, // so many in a row are the point here
 };
@@ -209,6 +218,27 @@ test('an edit that needs more people voids what others have approved', async (t)
     await pawl.verify();
 });
 
+test('when it expires, and what follows, is as it was asked, whatever people decide', async (t) => {
+    const pawl = await setUp(t);
+    const [approval] = await asked(pawl, 'long');
+    const expiry = (a) => [a.expires_at, a.on_expiry, a.escalate_to];
+
+    assert.notEqual(approval.expires_at, null);
+    assert.deepEqual(expiry(approval), [approval.expires_at, 'escalate', 'boss']);
+    const half = await decided(pawl, approval, { by: 'anna' });
+
+    assert.deepEqual([half.still_needed, ...expiry(half)], [1, ...expiry(approval)]);
+    const edited = await decided(pawl, half, { by: 'bert', arguments: { amount: 2000, order: '7' } });
+
+    assert.deepEqual([edited.still_needed, edited.role, ...expiry(edited)],
+                     [2, 'finance', ...expiry(approval)]);
+    await pawl.kill();
+    await pawl.start();
+    const third = await decided(pawl, edited, { by: 'cleo' });
+
+    assert.deepEqual([third.still_needed, ...expiry(third)], [1, ...expiry(approval)]);
+});
+
 test('two people are two people; who comes late is told who was first', async (t) => {
     const pawl = await setUp(t);
     const [approval] = await asked(pawl, 'huge');
@@ -298,7 +328,8 @@ test('nobody decides in time: rejected, failed, or another\'s to decide', async 
     await pawl.event(id, 'approval_expired');
     const [approval] = await pending(pawl);
 
-    assert.deepEqual([approval.role, approval.session], ['boss', id]);
+    assert.deepEqual([approval.role, approval.session, approval.on_expiry, approval.escalate_to],
+                     ['boss', id, 'reject', null]);
     const end = await pawl.ended(id);
 
     assert.deepEqual(ofKind(end.events, 'approval_expired').map((e) => e.outcome),

@@ -366,6 +366,7 @@ void book_written(struct book *book, const struct store_commit *commit)
         (void)snprintf(session->row_metadata, sizeof(session->row_metadata), "%.*s",
                        (int)commit->row.metadata.len, commit->row.metadata.ptr);
     book_check_row(book, session, &commit->row);
+    book_check_shown(book, commit);
     if (commit->row.owner != 0)
         claim(book, session);
 }

@@ -289,6 +289,7 @@ void book_check_asked(struct book_event *e, struct book_call *call, const struct
 void book_approval_event(struct book_event *e);
 int book_approval_timer(struct book_event *e);
 void book_approval_hash(const struct book_call *call, char text[SHA256_TEXT_MAX]);
+void book_check_shown(struct book *book, const struct store_commit *commit);
 void book_check_inbox(struct book *book); /* when nothing is on its way */
 int book_in_doubt(const struct book_call *call);
 int book_asks_person(const struct book_session *session); /* nothing but people can go on */

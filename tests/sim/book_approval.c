@@ -189,6 +189,21 @@ static size_t asked_about(const struct book *book)
     return n;
 }
 
+/* What follows if nobody decides, as the call's clock runs. */
+static void check_expiry(struct book *book, const struct store_approval *row,
+                         const struct book_call *call)
+{
+    CLEANUP(buf_release) struct buf text = { .max = 128 };
+
+    if (call->expires_ms == 0)
+        return;
+    buf_putf(&text, "\"expires_ms\":%lld,\"on_expiry\":\"%s\"", (long long)call->expires_ms,
+             expiry_action_name(call->on_expiry));
+    if (!memmem(row->body.ptr, row->body.len, text.data, text.len))
+        fail(book->world, "people are not shown %s of call %u of %.*s", buf_cstr(&text), row->call,
+             (int)row->session.len, row->session.ptr);
+}
+
 static void check_row(struct book *book, const struct store_approval *row)
 {
     const struct book_session *session = book_find(book, row->session);
@@ -202,9 +217,21 @@ static void check_row(struct book *book, const struct store_approval *row)
     if (!memmem(row->body.ptr, row->body.len, hash, strlen(hash)))
         fail(book->world, "people are shown other arguments of call %u of ses%u", row->call,
              session->index);
+    check_expiry(book, row, call);
     if ((row->kind == APPROVAL_IN_DOUBT) != (call->state == TOOLING_PERSON))
         fail(book->world, "people are asked something else about call %u of ses%u", row->call,
              session->index);
+}
+
+void book_check_shown(struct book *book, const struct store_commit *commit)
+{
+    for (size_t i = 0; i < commit->approvals_n; i++) {
+        struct store_approval row = commit->approvals[i];
+
+        row.session = commit->row.id;
+        if (row.status == APPROVAL_PENDING)
+            check_row(book, &row);
+    }
 }
 
 void book_check_inbox(struct book *book)

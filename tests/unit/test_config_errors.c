@@ -447,6 +447,31 @@ static void approvals(void **state)
 #undef APPROVAL
 }
 
+/* People read them in lists: each text has an end. */
+static void approval_texts_are_bounded(void **state)
+{
+    static const struct {
+        const char *key;
+        int bytes;
+        const char *most;
+    } cases[] = { { "risk", 64, "64B" },
+                  { "reason", 4096, "4KiB" },
+                  { "role", 64, "64B" },
+                  { "expires: 1h, on_expiry: escalate, escalate_to", 64, "64B" } };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf text = { .max = 8192 };
+        char where[32], what[64];
+
+        buf_puts(&text, BASE TOOL "    builtin: now\n    approval: { ");
+        buf_putf(&text, "%s: %0*d }\n", cases[i].key, cases[i].bytes + 1, 7);
+        (void)snprintf(where, sizeof(where), "11:%zu", 19 + strlen(cases[i].key));
+        (void)snprintf(what, sizeof(what), "is longer than %s", cases[i].most);
+        assert_bad(&(struct bad){ buf_cstr(&text), where, what });
+    }
+}
+
 /* Each key of the design that a later version brings is refused by its name. */
 static void later_keys(void **state)
 {
@@ -547,6 +572,7 @@ int main(void)
         cmocka_unit_test(agents),
         cmocka_unit_test(long_instructions),
         cmocka_unit_test(approvals),
+        cmocka_unit_test(approval_texts_are_bounded),
         cmocka_unit_test(later_keys),
         cmocka_unit_test(all_errors_are_reported_in_the_order_of_the_file),
         cmocka_unit_test(a_file_that_is_not_there),
