@@ -389,6 +389,9 @@ void request_refuse(struct engine_request *request, const char *code, enum err_c
                     const char *message);
 /* The core rejected its event: 409, with what the session is at. */
 void request_refuse_state(struct tick *tick, struct engine_request *request);
+/* Whether it asks for a budget in dollars that cannot be kept; then it is refused. NULL: the model
+ * is gone from the configuration, nothing is called. */
+int request_lacks_price(struct engine_request *request, const struct config_model *model);
 /* It is recorded by the event `seq` of this tick; its Idempotency-Key goes with it. */
 void request_taken(struct tick *tick, struct input *input, uint32_t seq);
 /* The budget that it asks for, as far as it does, as an event. */

@@ -19,7 +19,6 @@ static struct slice context_of(const struct tick *tick)
 /* What the session could not go on with is refused before anything of it is recorded. */
 static int is_good(struct live *live, struct engine_request *request)
 {
-    const struct config_model *model = engine_model(live);
     CLEANUP(buf_release) struct buf instructions = { .max = HISTORY_BYTES_MAX };
 
     if (request->context.len > 0 &&
@@ -27,13 +26,7 @@ static int is_good(struct live *live, struct engine_request *request)
         request->code = "context_incomplete";
         return 0;
     }
-    if (request->budget.nanousd > 0 && model && !model->has_price) {
-        request_refuse(request, "price_missing", ERR_INVALID,
-                       "a budget in dollars needs the price of the session's model; add it to "
-                       "pawl.yaml");
-        return 0;
-    }
-    return 1;
+    return !request_lacks_price(request, engine_model(live));
 }
 
 /* The event holds the context in force even if only the metadata are new: the row points to it. */

@@ -15,6 +15,17 @@ void request_refuse(struct engine_request *request, const char *code, enum err_c
     (void)err_set(&request->err, err_code, "%s", message);
 }
 
+int request_lacks_price(struct engine_request *request, const struct config_model *model)
+{
+    if (request->budget.nanousd == 0 || !model || model->has_price)
+        return 0;
+    request->code = "price_missing";
+    (void)err_set(&request->err, ERR_INVALID,
+                  "a budget in dollars needs the price of the model '%s'; add it to pawl.yaml",
+                  model->name);
+    return 1;
+}
+
 static void asked_answer(struct asked *asked)
 {
     struct engine_request *request = asked->request;
@@ -244,13 +255,8 @@ static void check_create(struct engine *engine, struct asked *asked)
                       (int)request->agent.len, request->agent.ptr);
         return;
     }
-    if (request->budget.nanousd > 0 && !agent->model->has_price) {
-        request->code = "price_missing";
-        (void)err_set(&request->err, ERR_INVALID,
-                      "a budget in dollars needs the price of the model '%s'; add it to pawl.yaml",
-                      agent->model->name);
+    if (request_lacks_price(request, agent->model))
         return;
-    }
     struct revision *revision = engine_revision(engine, slice_of(agent->revision));
     ASSERT(revision); /* engine_start() read all of them */
     if (revision_instructions(revision, request->context, &instructions, &request->err)) {
@@ -350,6 +356,9 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
     };
 
     request->err = (struct err){ 0 };
+    request->code = NULL;
+    if (request_lacks_price(request, engine_model(live)))
+        return;
     if (is_message)
         engine_format(live)->put_user(&wire, request->text);
     if (request->kind == ENGINE_CANCEL) {

@@ -396,15 +396,19 @@ test('a budget in dollars needs a price', async (t) => {
     assert.equal(answer.body.code, 'price_missing');
     assert.match(answer.body.detail, /'m'.*pawl\.yaml/);
     assert.deepEqual((await pawl.get('/v1/sessions')).data, []);
-    const { id } = await pawl.create({ ...body, budget: { tokens: 5000 } });
+    provider.behaviour = () => refuse(500);
+    const failed = await pawl.play('a', 'go', { budget: { tokens: 5000 } });
+    const path = `/v1/sessions/${failed.id}/retry`;
+    const retry = await pawl.api('POST', path, { budget: { usd: 1 } });
 
-    pawl.write('go', '');
-    await completes(pawl, id);
-    const asked = provider.requests.length;
-    const retry = await pawl.api('POST', `/v1/sessions/${id}/retry`, { budget: { usd: 1 } });
-
-    assert.ok(retry.status >= 400, 'nothing has failed');
-    assert.equal(provider.requests.length, asked);
+    assert.equal(failed.status, 'FAILED');
+    assert.deepEqual([retry.status, retry.body.code], [422, 'price_missing']);
+    assert.match(retry.body.detail, /'m'.*pawl\.yaml/);
+    assert.deepEqual(await pawl.events(failed.id), failed.events, 'nothing was recorded');
+    assert.equal(provider.requests.length, 1);
+    provider.behaviour = () => say('done');
+    await pawl.post(path, { budget: { tokens: 6000 } });
+    await completes(pawl, failed.id);
 });
 
 test('tokens, too', async (t) => {
