@@ -159,25 +159,39 @@ test('without descriptors it waits, says so once, and its work goes on', async (
     const cpuTicks = () => readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /, '')
         .split(' ').slice(11, 13).reduce((sum, ticks) => sum + Number(ticks), 0);
     const { id } = await pawl.create({ agent: 'slow', input: 'go' });
-    const reader = new Reader(pawl, id);
+    const reader = new Reader(t, pawl, id);
 
-    t.after(() => reader.close());
     await reader.until((r) => ofKind(r.events, 'model_answered').length === 1, 'the call');
-    await limitTo(readdirSync(`/proc/${pid}/fd`).length + 10);
-    const greedy = Array.from({ length: 40 }, () => open(t, pawl,
-        `GET /v1/sessions/${id}/events HTTP/1.1\r\nHost: localhost\r\n` +
-        'Accept: text/event-stream\r\n\r\n'));
+    const stream = `GET /v1/sessions/${id}/events HTTP/1.1\r\nHost: localhost\r\n` +
+        'Accept: text/event-stream\r\n\r\n';
+    const descriptors = () => readdirSync(`/proc/${pid}/fd`).map(Number);
+    const few = descriptors().length;
+    const early = Array.from({ length: 40 }, () => open(t, pawl));
+
+    await until('connections', () => descriptors().length >= few + early.length);
+    const used = descriptors();
+    let free = 0;
+
+    while (used.includes(free)) free++;
+    await limitTo(free); // there is none that it may still take
+    early.forEach((s) => s.write(stream));
+    await until('answers', () => early.every(
+        (s) => s.isClosed || /"code":"\w+"|id: 1\n/.test(s.heard)));
+    const refused = early.filter((s) => s.heard.includes(' 503 '));
+
+    assert.ok(refused.length > 0, 'no stream met the limit');
+    refused.forEach((s) => assert.match(s.heard, /"code":"no_descriptors"/));
+    const late = Array.from({ length: 20 }, () => open(t, pawl, stream));
 
     await until('the shortage', () => /new connections wait/.test(pawl.log));
-    await until('streams', () => greedy.some((s) => s.heard.includes('id: 1\n')));
     const before = cpuTicks();
 
     await pause(1000); // for whoever would spin now
     assert.ok(cpuTicks() - before < 50, 'half a second of CPU: it spins');
+    refused.forEach((s) => s.destroy());
+    await until('streams', () => late.some((s) => s.heard.includes('id: 1\n')));
     pawl.write('go', '');
     await reader.ended();
-    greedy.filter((s) => s.heard.includes(' 503 ')).forEach((s) =>
-        assert.match(s.heard, /"code":"no_descriptors"/));
     await limitTo(soft);
     assert.equal((await pawl.api('GET', '/livez')).status, 200);
     assert.equal((await pawl.ended(id)).status, 'COMPLETED');
@@ -204,9 +218,8 @@ test('a Last-Event-ID that is none, or not yet', async (t) => {
         assert.deepEqual([status, body.code], [400, 'unknown_event']);
         assert.match(body.detail, new RegExp(`its last is ${events.length}`));
     }
-    const reader = new Reader(pawl, id);
+    const reader = new Reader(t, pawl, id);
 
-    t.after(() => reader.close());
     await reader.ended();
     assert.deepEqual(reader.events, events);
 });

@@ -8,6 +8,8 @@
 //     ```yaml test NAME      is written to the file NAME
 //     ```text test           the shell block before it printed these lines; ... stands for anything
 //
+// Any other info string than these or a language alone is refused: it may be a marker, misspelt.
+//
 // So that documents can be read as they are, some things differ in here: the port 7295 is a free
 // one, /srv/pawl and /var/backups/pawl are in the folder, the id of the documents' session is that of
 // the one that was created last, and curl fails when the server refuses.
@@ -32,21 +34,33 @@ const SHIMS = {
     'bin/curl': '#!/bin/sh\nexec /usr/bin/curl --fail-with-body "$@"\n',
 };
 
+// What a block's first line says; one that says nothing of this kind may be a marker, misspelt.
+function opened(fence, line) {
+    const info = /^```(?:(?<language>\w*)|(?<test>(?:sh|text) test|yaml test (?<name>\S+)))$/
+        .exec(fence)?.groups;
+
+    assert.ok(info, `line ${line}: '${fence}' is no beginning of a block`);
+    const { language, test: marked, name } = info;
+
+    return { language: language ?? marked.split(' ')[0], isTest: !!marked, name, text: [], line };
+}
+
 // [{ language, name, text, line }] of the blocks that are run.
 function blocksOf(text) {
     const blocks = [];
     let block = null;
 
     text.split('\n').forEach((line, i) => {
-        const fence = /^```(\w*)( test)?(?: (\S+))?$/.exec(line);
+        const isFence = /^\s*(```|~~~)/.test(line);
 
-        if (!fence) {
+        if (!isFence) {
             block?.text.push(line);
         } else if (block) {
+            assert.equal(line, '```', `line ${i + 1}: the end of a block`);
             blocks.push({ ...block, text: `${block.text.join('\n')}\n` });
             block = null;
         } else {
-            block = { language: fence[1], isTest: !!fence[2], name: fence[3], text: [], line: i + 1 };
+            block = opened(line, i + 1);
         }
     });
     assert.equal(block, null, 'a block is not closed');
@@ -138,3 +152,26 @@ for (const name of ['README.md', ...named]) {
         if (existsSync(pawl.path('pawl.db'))) await pawl.verify();
     });
 }
+
+test('a misspelt marker is no block that is left out', () => {
+    for (const fence of ['```sh tset', '```shtest x', '```sh  test', '```yaml test', '```sh test x',
+                         '```json test x', ' ```sh test', '~~~sh test'])
+        assert.throws(() => blocksOf(`${fence}\ntrue\n\`\`\`\n`), /no beginning of a block/, fence);
+    for (const fence of ['```', '```sh', '```ini']) assert.deepEqual(blocksOf(`${fence}\n\`\`\``), []);
+    assert.equal(blocksOf('```yaml test a.yaml\nx: 1\n```')[0].name, 'a.yaml');
+});
+
+// tests/e2e/store is a test of that name, tests/sim a folder; * stands for anything.
+test('where promises are tested there are tests', () => {
+    const text = readFileSync(join(ROOT, 'docs/guarantees.md'), 'utf8');
+    const paths = text.match(/tests\/(?:[\w/-]|\\[_*])+/g).map((path) => path.replaceAll('\\', ''));
+
+    assert.ok(paths.length > 20, `${paths}`);
+    for (const path of paths) {
+        const [, folder, name] = /^(tests\/\w+)(?:\/(.+))?$/.exec(path);
+        const wanted = new RegExp(`^${(name ?? '').replaceAll('*', '.*')}(\\.test\\.mjs|\\.c)$`);
+        const files = readdirSync(join(ROOT, folder));
+
+        assert.ok(files.some((file) => !name || wanted.test(file)), `there is no ${path}`);
+    }
+});

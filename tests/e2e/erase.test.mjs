@@ -113,7 +113,7 @@ test('one that is at work is not erased; cancelled, it is', async (t) => {
 test('a stream of it ends, and is not there again', async (t) => {
     const pawl = await setUp(t);
     const { id, events } = await pawl.play('plain');
-    const reader = new Reader(pawl, id);
+    const reader = new Reader(t, pawl, id);
 
     await reader.ended(); // of the turn: the stream goes on
     assert.equal((await erase(pawl, id)).status, 200);

@@ -46,13 +46,13 @@ async function used(pawl) {
 }
 
 test('a session that ended an age ago is gone, and says so', async (t) => {
-    const pawl = await setUp(t, { age: '2s' });
+    const pawl = await setUp(t, { age: '4s' });
     const key = { 'idempotency-key': 'k' };
     const body = { agent: 'noting', input: 'x' };
     const { id } = await pawl.create(body, key);
     const slow = await pawl.create({ agent: 'slow', input: 'x' });
-    const { seq } = (await pawl.ended(id)).events.at(-1);
-    const stream = new Reader(pawl, id);
+    const { seq } = await pawl.event(id, 'turn_ended');
+    const stream = new Reader(t, pawl, id);
     const poll = pawl.api('GET', `/v1/sessions/${id}/events?after=${seq}&wait=30`);
     const told = await poll;
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setUpData, sqlite, startExample } from './lib/example.mjs';
-import { checkJournal } from './lib/journal.mjs';
+import { checkJournal, ofKind } from './lib/journal.mjs';
 import { until } from './lib/wait.mjs';
 
 const VISITORS = Array.from({ length: 100 }, (_, i) => `visitor-${i + 1}`);
@@ -31,6 +31,7 @@ async function allServed(pawl, created) {
                      `You have ticket ${mine[0].number}. We are open Monday to Friday, 8 to 17.`);
     }
     assert.match(await pawl.verify(), /^100 sessions, /);
+    return sessions;
 }
 
 test('spike: a hundred users at the same moment, and the same once more', async (t) => {
@@ -55,5 +56,8 @@ test('spike: a hundred users, and a server that is killed among them', async (t)
     await until('the first tickets', async () => (await tickets(pawl)).length >= 10);
     await pawl.kill();
     await pawl.start();
-    await allServed(pawl, created);
+    const sessions = await allServed(pawl, created);
+
+    assert.ok(sessions.some((s) => ofKind(s.events, 'interrupted').length > 0),
+              'the kill met nobody');
 });

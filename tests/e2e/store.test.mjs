@@ -320,26 +320,6 @@ test('a conversation that no request can hold ends the turn with a code', async 
     assert.equal((await pawl.stop()).status, 0);
 });
 
-test('a conversation that no request can hold ends the turn with a code', async (t) => {
-    const { pawl, provider } = await setUp(t, { limits: { request: '64MiB' } });
-    const content = 'x'.repeat(15 * 1024 * 1024);
-
-    await pawl.start();
-    const { id } = await create(pawl);
-
-    await pawl.event(id, 'model_answered');
-    for (let i = 0; i < 18; i++) await pawl.post(`/v1/sessions/${id}/messages`, { content });
-    pawl.write('go', '');
-    await until('the end', async () => (await pawl.session(id)).status === 'FAILED');
-    const { error } = await pawl.session(id);
-
-    assert.equal(error.code, 'model_refused');
-    assert.match(error.message, /larger than the 256 MiB .* window/);
-    assert.equal(provider.requests.length, 1, 'nothing was sent');
-    await completes(pawl, (await create(pawl)).id);
-    assert.equal((await pawl.stop()).status, 0);
-});
-
 test('a message that no event can hold is refused, and nothing else is', async (t) => {
     const { pawl } = await setUp(t, { limits: { request: '64MiB' } });
     const content = 'x'.repeat(17 * 1024 * 1024);

@@ -20,8 +20,10 @@ const CONFIG = {
     models: {
         busy: script(...Array.from({ length: STEPS }, (_, i) => (
             { text: `Step ${i}.`, calls: [{ tool: 'nap' }], delay: '30ms' })), { text: 'done' }),
-        talker: script({ text: WORDS, delay: '300ms' },
+        // The first reply is for who connects before the second one begins.
+        talker: script({ text: 'hello' }, { text: WORDS, delay: '300ms' },
                        { text: 'again and again', delay: '10s' }),
+        teller: script({ text: WORDS, delay: '3s' }),
         loud: script(...Array.from({ length: LOUD_TURNS }, () => (
             { text: '{{input}}', delay: '100ms' }))),
         slow: script({ calls: [{ tool: 'wait' }] }, { text: 'done' }),
@@ -33,6 +35,7 @@ const CONFIG = {
     agents: {
         busy: { model: 'busy', instructions: 'x', tools: ['nap'] },
         talker: { model: 'talker', instructions: 'x' },
+        teller: { model: 'teller', instructions: 'x' },
         loud: { model: 'loud', instructions: 'x' },
         slow: { model: 'slow', instructions: 'x', tools: ['wait'] },
     },
@@ -46,13 +49,6 @@ async function setUp(t, more = {}) {
     return pawl.start();
 }
 
-function watch(t, pawl, id) {
-    const reader = new Reader(pawl, id);
-
-    t.after(() => reader.close());
-    return reader;
-}
-
 test('readers see every event once, over kills of the server', async (t) => {
     const seed = seedOfRun();
     const random = new Random(seed);
@@ -61,7 +57,7 @@ test('readers see every event once, over kills of the server', async (t) => {
     t.diagnostic(`seed ${seed}`);
     const sessions = await Promise.all(
         Array.from({ length: 20 }, () => pawl.create({ agent: 'busy', input: 'go' })));
-    const readers = sessions.map(({ id }) => watch(t, pawl, id));
+    const readers = sessions.map(({ id }) => new Reader(t, pawl, id));
 
     for (let kills = 0; kills < 4; kills++) {
         await pause(random.between(50, 300)); // wherever they are
@@ -80,40 +76,43 @@ test('readers see every event once, over kills of the server', async (t) => {
 
 test('a model is heard while it writes, and the whole is what it said', async (t) => {
     const pawl = await setUp(t);
-    const { id } = await pawl.create({ agent: 'talker', input: 'go' });
-    const readers = [watch(t, pawl, id), watch(t, pawl, id)];
-    const late = new Reader(pawl, 'ses_01890000-0000-7000-8000-000000000000');
+    const { id } = await pawl.play('talker');
+    const readers = [new Reader(t, pawl, id), new Reader(t, pawl, id)];
+    const lost = new Reader(t, pawl, 'ses_01890000-0000-7000-8000-000000000000');
 
-    t.after(() => late.close());
+    for (const reader of readers) await reader.ended(); // they have what was, and listen
+    await pawl.post(`/v1/sessions/${id}/messages`, { content: 'tell me' });
     for (const reader of readers) {
-        await reader.ended();
-        const [answer] = ofKind(reader.events, 'model_answered');
+        await reader.until((r) => ofKind(r.events, 'turn_ended').length === 2, 'the second turn');
+        const answer = ofKind(reader.events, 'model_answered')[1];
 
         assert.ok(reader.deltas.length > 1, 'it came in pieces');
-        // A reader that came a moment late has the end of it.
-        const heard = reader.deltas.map((d) => d.text).join('');
-
-        assert.ok(WORDS.endsWith(heard), heard);
+        assert.equal(reader.deltas.map((d) => d.text).join(''), WORDS);
         for (const delta of reader.deltas) {
             assert.deepEqual([delta.call, delta.attempt], [answer.call, answer.attempt]);
             assert.ok(delta.after < answer.seq, 'deltas come before the answer');
         }
     }
-    await until('the refusal', () => late.lastStatus === 404);
+    await until('the refusal', () => lost.lastStatus === 404);
 });
 
 test('an attempt that a kill cut off is followed by the next one\'s deltas', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.play('talker');
-    const reader = watch(t, pawl, id);
+    const reader = new Reader(t, pawl, id);
 
     await reader.ended();
+    await pawl.post(`/v1/sessions/${id}/messages`, { content: 'tell me' });
+    await reader.until((r) => ofKind(r.events, 'turn_ended').length === 2, 'the second turn');
     await pawl.post(`/v1/sessions/${id}/messages`, { content: 'more' });
-    await reader.until((r) => r.deltas.some((d) => d.attempt === 1), 'the first attempt');
+    const before = reader.deltas.length;
+    const since = () => reader.deltas.slice(before);
+
+    await reader.until(() => since().some((d) => d.attempt === 1), 'the first attempt');
     await pawl.kill();
     await pawl.start();
-    await reader.until((r) => r.deltas.some((d) => d.attempt === 2), 'the second attempt');
-    const [first, second] = [1, 2].map((n) => reader.deltas.filter((d) => d.attempt === n));
+    await reader.until(() => since().some((d) => d.attempt === 2), 'the second attempt');
+    const [first, second] = [1, 2].map((n) => since().filter((d) => d.attempt === n));
 
     assert.equal(first[0].call, second[0].call);
     assert.equal(second.at(-1).text, reader.deltas.at(-1).text, 'the first is not heard again');
@@ -122,7 +121,7 @@ test('an attempt that a kill cut off is followed by the next one\'s deltas', asy
 test('200 streams at once, and the server stops at once', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.create({ agent: 'slow', input: 'go' });
-    const readers = Array.from({ length: 200 }, () => watch(t, pawl, id));
+    const readers = Array.from({ length: 200 }, () => new Reader(t, pawl, id));
 
     for (const reader of readers)
         await reader.until((r) => ofKind(r.events, 'model_answered').length === 1, 'the call');
@@ -147,7 +146,7 @@ test('one stream more than limits.streams is refused', async (t) => {
     const { id } = await pawl.create({ agent: 'slow', input: 'go' });
     const accept = { accept: 'text/event-stream' };
 
-    for (const reader of [watch(t, pawl, id), watch(t, pawl, id)])
+    for (const reader of [new Reader(t, pawl, id), new Reader(t, pawl, id)])
         await reader.until((r) => r.events.length > 0, 'an event');
     const { status, body, headers } = await pawl.api('GET', `/v1/sessions/${id}/events`,
                                                      undefined, accept);
@@ -164,7 +163,7 @@ test('one stream more than limits.streams is refused', async (t) => {
 test('a reader that stops reading misses words and no event, and others go on', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.create({ agent: 'loud', input: LOUD });
-    const reader = watch(t, pawl, id);
+    const reader = new Reader(t, pawl, id);
     const stuck = connect(pawl.port, '127.0.0.1');
     let heard = '';
 
@@ -194,7 +193,7 @@ test('a reader that stops reading misses words and no event, and others go on', 
 test('a cancelled session ends its streams', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.create({ agent: 'slow', input: 'go' });
-    const reader = watch(t, pawl, id);
+    const reader = new Reader(t, pawl, id);
 
     await reader.until((r) => ofKind(r.events, 'model_answered').length === 1, 'the call');
     await pawl.post(`/v1/sessions/${id}/cancel`);
@@ -232,9 +231,9 @@ test('events --follow prints each event once, over a kill, to the end of a cance
 test('run shows on a terminal what the model writes, and in a pipe its lines only', async (t) => {
     const pawl = await setUp(t);
     const env = { ...pawl.environment(), PAWL_SERVER: pawl.url, TERM: 'xterm' };
-    const terminal = await run('script', ['-qec', `${PAWL} run talker x`, '/dev/null'],
+    const terminal = await run('script', ['-qec', `${PAWL} run teller x`, '/dev/null'],
                                { cwd: pawl.folder, env });
-    const piped = await pawl.cli(['run', 'talker', 'x']);
+    const piped = await pawl.cli(['run', 'teller', 'x']);
 
     assert.equal(terminal.status, 0, terminal.stdout);
     // It shows what is said from the moment on when it listens.
@@ -245,6 +244,6 @@ test('run shows on a terminal what the model writes, and in a pipe its lines onl
     assert.equal(piped.status, 0);
     assert.equal(piped.stdout, `${WORDS}\n`);
     assert.doesNotMatch(piped.stderr, /\x1b/);
-    assert.equal((await run('script', ['-qec', `${PAWL} run talker x --no-color`, '/dev/null'],
+    assert.equal((await run('script', ['-qec', `${PAWL} run teller x --no-color`, '/dev/null'],
                             { cwd: pawl.folder, env })).stdout.includes('\x1b[2m'), false);
 });

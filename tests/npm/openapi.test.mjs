@@ -17,8 +17,7 @@ const DOCUMENT = join(ROOT, 'src/api/openapi.json');
 const ID = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
 
 // What no configuration of this version can bring about, or only a rare moment.
-const UNSEEN_KINDS = ['model_usage', 'approval_expired', 'input_answered',
-                      'signal', 'child_ended'];
+const UNSEEN_KINDS = ['model_usage', 'input_answered', 'signal', 'child_ended'];
 
 // By a session's input: what the provider does, at the nth request of that input.
 const behaviours = {
@@ -26,12 +25,12 @@ const behaviours = {
     busy: (request, nth) => (nth === 1 ? refuse(503) : say('ok')),
     refused: () => refuse(400),
     never: () => neverAnswer(),
-    long: () => say('a word. '.repeat(500)),
     tools: ({ answers }) => (answers > 0 ? say('done') : ask([
         ['echo', { text: 'x' }], ['fails', {}], ['later', {}], ['nothing', {}],
         ['echo', 'no JSON'], ['prints', {}],
     ])),
     'ask people': ({ answers }) => (answers > 0 ? say('done') : ask([['asks', { n: 1 }]])),
+    'ask in vain': ({ answers }) => (answers > 0 ? say('done') : ask([['hurries', {}]])),
     pay: ({ answers }) => (answers > 0 ? say('done') : ask([['pay', {}]])),
     'pay and look': ({ answers }) => (answers > 0 ? say('done') : ask([['pay_and_look', {}]])),
 };
@@ -55,6 +54,7 @@ async function setUp(t) {
             description: 'x', exec: { command: ['true'] }, approval: 'always',
             parameters: { type: 'object', properties: { n: { type: 'integer' } } },
         },
+        hurries: { description: 'x', exec: { command: ['true'] }, approval: { expires: '1s' } },
         prints: { description: 'x', exec: { command: ['seq', '99999'] } },
         pay,
         pay_and_look: { ...pay, reconcile: { command: ['./paid'] } },
@@ -244,6 +244,14 @@ async function approvals(pawl) {
     await isRefused(pawl, ['POST', path, decision], 409, 'approval_decided');
     await isRefused(pawl, ['GET', `/v1/approvals/${ID}:1`], 404, 'approval_not_found');
     await steps(pawl, id);
+    const late = await play(pawl, 'ask in vain');
+    const { data: [expired] } = await pawl.get('/v1/approvals?status=expired');
+
+    assert.equal(expired.session, late.id);
+    await isRefused(pawl, ['POST', `/v1/approvals/${expired.id}`,
+                           { ...decision, arguments_hash: expired.arguments_hash }],
+                    409, 'approval_expired');
+    await steps(pawl, late.id);
 }
 
 // Killed while its tool runs. It goes on by its command, or by a person.
@@ -286,9 +294,8 @@ async function interruptions(pawl) {
 
 async function streams(t, pawl, document) {
     const { id } = await pawl.create({ agent: 'main', input: 'plain', ...CONTEXT });
-    const reader = new Reader(pawl, id);
+    const reader = new Reader(t, pawl, id);
 
-    t.after(() => reader.close()); // or it would look for the server for ever
     await reader.ended();
     await change(pawl, id, 'messages', { content: 'more' });
     await reader.until((r) => r.events.filter((e) => e.kind === 'turn_ended').length === 2, 'both');

@@ -1,8 +1,8 @@
 // sse.mjs - a reader of a session's event stream that comes back with Last-Event-ID.
 //
-//     const reader = new Reader(pawl, id);
+//     const reader = new Reader(t, pawl, id);
 //     await reader.until((r) => r.events.at(-1)?.kind === 'turn_ended', 'the end of the turn');
-//     await reader.close();
+//     await reader.close(); // before the test's end, where something depends on it
 //
 // Written on its own, from the format's description: what the server means must be what it says.
 import assert from 'node:assert/strict';
@@ -40,9 +40,10 @@ export class Reader {
     #done;
     #tell = () => {};
 
-    constructor(pawl, id) {
+    constructor(t, pawl, id) {
         this.url = `${pawl.url}/v1/sessions/${id}/events`;
         this.#done = this.#run();
+        t.after(() => this.close());
     }
 
     get after() {
