@@ -122,9 +122,29 @@ void ask_reply_approval(struct ask *ask, const struct store_op *op, const char *
         ask_reply(ask, 200, &json, extra);
 }
 
+static void on_session(struct store_op *op, void *arg)
+{
+    struct ask *ask = arg;
+
+    if (op->err.code && op->err.code != ERR_NOT_FOUND)
+        ask_store_failed(ask, &op->err);
+    else if (op->err.code && op->load.erased_at_ms != 0)
+        ask_erased(ask, op->load.erasure);
+    else
+        ask_no_approval(ask);
+}
+
 static void on_row(struct store_op *op, void *arg)
 {
-    ask_reply_approval(arg, op, NULL);
+    struct ask *ask = arg;
+    struct slice session = op->approval.session;
+
+    if (op->err.code != ERR_NOT_FOUND) {
+        ask_reply_approval(ask, op, NULL);
+        return;
+    }
+    ask->op = (struct store_op){ .kind = STORE_LOAD, .load = { .id = session } };
+    ask_submit(ask, on_session);
 }
 
 void approvals_get(struct ask *ask)

@@ -2,22 +2,33 @@
  * output_get.c - GET /v1/sessions/{id}/calls/{n}/output: what a call printed, as it is.
  *
  * One that is kept beside its event goes out a stretch at a time, each read from the store when the
- * reader has taken the one before, so that an answer holds little however long it is. Its length is
- * said first: an answer that has to end early is seen to be cut. Of all others the event has the
- * whole, and it is looked for there.
+ * reader has taken the one before, so that an answer holds little however long it is; one that
+ * finds no room among what all answers hold is read again later. Its length is said first: an
+ * answer that has to end early is seen to be cut. Of all others the event has the whole, and it is
+ * looked for there.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "api/ask.h"
+#include "base/id.h"
+#include "base/log.h"
 #include "core/event_json.h"
 #include "net/http_stream.h"
 
-enum { STRETCH_BYTES = 256 * 1024, EVENTS_PAGE = 200, FILE_NAME_MAX = 96 };
+enum {
+    STRETCH_BYTES = 256 * 1024,
+    EVENTS_PAGE = 200,
+    FILE_NAME_MAX = 96,
+    ROOM_RETRY_MS = 500,
+};
 
 #define OUTPUT_TYPE "application/octet-stream"
 
 struct output {
+    struct loop *loop;
+    struct loop_timer room; /* armed while a stretch that found no room is to be read again */
+    struct id id;
     int64_t session; /* its key */
     uint32_t seq;    /* of its last event */
     uint32_t call;
@@ -29,6 +40,14 @@ struct output {
     char disposition[FILE_NAME_MAX];
     const char *extra[3];
 };
+
+static void free_output(void *work)
+{
+    struct output *output = work;
+
+    loop_timer_stop(output->loop, &output->room);
+    free(output);
+}
 
 static void no_output(struct ask *ask)
 {
@@ -78,17 +97,39 @@ static void read_stretch(struct ask *ask)
     ask_submit(ask, on_stretch);
 }
 
-static void on_empty(void *arg)
+static void go_on(struct ask *ask)
 {
-    struct ask *ask = arg;
-    struct output *output = ask->work;
+    const struct output *output = ask->work;
 
-    if (output->is_reading)
-        return;
     if (output->offset < output->until && ask->api->phase != API_STOPPING)
         read_stretch(ask);
     else
         end(ask);
+}
+
+static void on_empty(void *arg)
+{
+    struct ask *ask = arg;
+    const struct output *output = ask->work;
+
+    if (!output->is_reading)
+        go_on(ask);
+}
+
+static void on_room(void *arg)
+{
+    go_on(arg);
+}
+
+/* Holding nothing meanwhile, as streams of events do. */
+static void take_stretch(struct ask *ask, struct slice bytes)
+{
+    struct output *output = ask->work;
+
+    if (http_stream_offer(output->http, bytes))
+        output->offset += bytes.len; /* once it was taken, on_empty() goes on */
+    else
+        loop_timer_start(output->loop, &output->room, ROOM_RETRY_MS, on_room, ask);
 }
 
 static void on_gone(void *arg)
@@ -126,15 +167,18 @@ static void on_stretch(struct store_op *op, void *arg)
 {
     struct ask *ask = arg;
     struct output *output = ask->work;
+    enum err_code code = op->err.code;
 
     output->is_reading = 0;
+    if (code && code != ERR_NOT_FOUND)
+        log_line(LOG_ERROR, "an output is cut off: a read failed", "session", output->id.text,
+                 "call", log_int(output->call), "error", op->err.msg, NULL);
     if (output->is_gone) {
         ask_end(ask);
-    } else if (op->err.code || op->blob.data.len == 0) {
+    } else if (code || op->blob.data.len == 0) {
         end(ask); /* it was erased meanwhile, or cannot be read: less than was promised */
     } else {
-        output->offset += op->blob.data.len;
-        http_stream_write(output->http, op->blob.data);
+        take_stretch(ask, op->blob.data);
     }
 }
 
@@ -269,8 +313,9 @@ void output_get(struct ask *ask)
     struct refusal refusal;
     int64_t call = 0;
 
+    output->loop = ask->api->deps.loop;
     ask->work = output;
-    ask->free_work = free;
+    ask->free_work = free_output;
     if (!ask_read_int(ask->match.number, 1, UINT32_MAX, &call)) {
         ask_reply_problem(ask, 404, "call_not_found", "A call has a number, from 1 on.");
         return;
@@ -284,5 +329,6 @@ void output_get(struct ask *ask)
                    "attachment; filename=\"call-%u.out\"", output->call);
     output->extra[0] = "Content-Disposition";
     output->extra[1] = output->disposition;
-    (void)ask_load_session(ask, 0, on_row);
+    if (ask_load_session(ask, 0, on_row))
+        memcpy(output->id.text, ask->match.id.ptr, ask->match.id.len);
 }

@@ -101,26 +101,30 @@ static const char *code_or(const struct engine_request *request, const char *oth
     return request->code ? request->code : otherwise;
 }
 
+static void refuse_missing(struct ask *ask, const struct engine_request *request)
+{
+    const char *code = code_or(request, "");
+
+    if (strcmp(code, "erased") == 0)
+        ask_erased(ask, STORE_ERASURE_REQUEST);
+    else if (strcmp(code, "removed") == 0)
+        ask_erased(ask, STORE_ERASURE_RETENTION);
+    else if (request->kind == ENGINE_DECIDE)
+        ask_no_approval(ask);
+    else if (request->kind == ENGINE_CREATE)
+        ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", request->err.msg);
+    else if (strcmp(code, CALL_NOT_FOUND) == 0)
+        ask_reply_problem(ask, 404, CALL_NOT_FOUND, "%s", request->err.msg);
+    else
+        ask_no_session(ask);
+}
+
 static void refuse_change(struct ask *ask, const struct engine_request *request)
 {
     const char *text = request->err.msg;
 
     switch (request->err.code) {
-    case ERR_NOT_FOUND:
-        if (request->kind == ENGINE_DECIDE)
-            ask_no_approval(ask);
-        else if (request->kind == ENGINE_CREATE)
-            ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", text);
-        else if (request->kind == ENGINE_SETTLE &&
-                 slice_is(slice_of(code_or(request, "")), CALL_NOT_FOUND))
-            ask_reply_problem(ask, 404, CALL_NOT_FOUND, "%s", text);
-        else if (strcmp(code_or(request, ""), "erased") == 0)
-            ask_erased(ask, STORE_ERASURE_REQUEST);
-        else if (strcmp(code_or(request, ""), "removed") == 0)
-            ask_erased(ask, STORE_ERASURE_RETENTION);
-        else
-            ask_no_session(ask);
-        return;
+    case ERR_NOT_FOUND: refuse_missing(ask, request); return;
     case ERR_INVALID:
         ask_reply_problem(ask, 422, code_or(request, "invalid_request"), "%s", text);
         return;
@@ -219,7 +223,7 @@ static void on_changed(struct engine_request *request, void *arg)
     struct change *change = ask->work;
 
     if (request->kind == ENGINE_DECIDE && request->err.code == ERR_CONFLICT &&
-        slice_is(slice_of(request->code), "approval_closed")) {
+        strcmp(code_or(request, ""), "approval_closed") == 0) {
         read_approval(ask, on_closed);
         return;
     }

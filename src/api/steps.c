@@ -450,6 +450,8 @@ static void on_in_doubt(struct steps *steps, int64_t at_ms, const struct json *b
 
     if (try && !try->code.ptr)
         try->code = keep_text(steps, step, body, "cause");
+    step->settled_by = (struct slice){ NULL, 0 }; /* that was another try's */
+    step->note = (struct slice){ NULL, 0 };
     step->status = STEP_WAITING;
 }
 
@@ -460,9 +462,13 @@ static void on_reconciled(struct steps *steps, int64_t at_ms, const struct json 
 
     if (!step)
         return;
+    struct step_try *try = find_try(step, attempt_of(body));
+
     if (!slice_is(outcome, reconcile_outcome_name(OUTCOME_UNKNOWN))) {
         step->settled_by = keep_text(steps, step, body, "by");
         step->note = keep_text(steps, step, body, "note");
+        if (try)
+            try->settled_by = step->settled_by;
     }
     if (slice_is(outcome, reconcile_outcome_name(OUTCOME_HAPPENED))) {
         take_output(steps, step, body);

@@ -59,8 +59,9 @@ struct step_try {
     int64_t duration_ms; /* as measured where it ran, else by the journal; -1: not yet */
     struct slice code;   /* why it came to nothing; by whom it was interrupted */
     struct slice message;
-    struct slice errors;   /* what the tool printed for people */
-    struct spend reserved; /* of a model call: what it is charged if nobody says its usage */
+    struct slice errors;     /* what the tool printed for people */
+    struct slice settled_by; /* of one in doubt: who said what became of it; ptr NULL: nobody yet */
+    struct spend reserved;   /* of a model call: what it is charged if nobody says its usage */
     struct spend spend;
 };
 
@@ -84,7 +85,7 @@ struct step {
     struct spend spend;
     uint32_t first_call, calls_n; /* a model's answer asked for these */
     int is_once;
-    struct slice settled_by, note; /* of a call that was in doubt: who said what became of it */
+    struct slice settled_by, note; /* who said what became of its last try that was in doubt */
     int is_orphan;                 /* its turn has ended, and what became of it is not known yet */
     struct step_try *tries;
     size_t tries_n;

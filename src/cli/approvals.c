@@ -104,7 +104,9 @@ static void put_approval(struct buf *out, const struct term *term, const struct 
     put_head(out, term, approval);
     if (is_in_doubt) {
         put_label(out, term, "in doubt");
-        buf_putf(out, "did it happen? Say so with: pawl settle SESSION %lld\n",
+        buf_puts(out, "did it happen? Say so with: pawl settle ");
+        text_put_line(out, json_str(json_get(approval, "session")), WORD_CHARS);
+        buf_putf(out, " %lld happened|not_happened\n",
                  (long long)json_int(json_get(approval, "call"), 0));
     }
     put_text(out, term, "risk", json_get(approval, "risk"));
@@ -142,7 +144,10 @@ static int print_list(const struct args *args, const struct json *page)
     }
     term_put(&term, &out);
     if (json_count(data) == 0)
-        (void)fputs("nobody is asked for anything\n", stderr);
+        (void)fputs(args_has(args, "all") || args_has(args, "status")
+                        ? "no approval\n"
+                        : "nobody is asked for anything; --all shows what was decided, too\n",
+                    stderr);
     if (json_str(json_get(page, "next_cursor")).ptr)
         (void)fputs("there are more; --limit shows up to 1000\n", stderr);
     return EXIT_GOOD;
@@ -216,7 +221,12 @@ static int decide(const struct args *args, const char *decision, const char *has
 {
     CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
     const struct talk talk = {
-        .method = "POST", .base = route, .route = "", .status = 200, .print = print_decided
+        .method = "POST",
+        .base = route,
+        .route = "",
+        .status = 200,
+        .print = print_decided,
+        .look = "pawl approvals --all",
     };
 
     json_begin(&body, '{');

@@ -301,6 +301,12 @@ int client_fail(const struct client *client, const struct err *err)
     if (err->code == ERR_INVALID)
         return command_fail(EXIT_USAGE, "%s is no address of a server (%s): %s", client->base,
                             client->base_source, err->msg);
+    if (err->code == ERR_LIMIT)
+        return command_fail(EXIT_FAILED, "what the server at %s (%s) answers cannot be taken: %s",
+                            client->base, client->base_source, err->msg);
+    if (err->code == ERR_TIMEOUT)
+        return command_fail(EXIT_UNREACHABLE, "the server at %s (%s) gave no whole answer: %s",
+                            client->base, client->base_source, err->msg);
     return command_fail(EXIT_UNREACHABLE,
                         "no server answers at %s (%s): %s\nstart one with 'pawl serve', or say "
                         "where it is with --server or PAWL_SERVER",

@@ -22,7 +22,7 @@ static const char exit_codes_text[] =
     "  1    the session did not complete, the request was refused, verify found a fault, or there\n"
     "       is no such session\n"
     "  2    the command line is wrong\n"
-    "  3    no server answers\n"
+    "  3    no server answers, or not to the end\n"
     "  4    pawl.yaml is wrong\n"
     "  5    the server or the store cannot be opened here\n"
     "  130  interrupted (Ctrl-C); a session goes on in the server\n";
@@ -94,6 +94,37 @@ static int fail_usage(const struct command *command, const char *message)
                         command->name, command->words[0] ? " " : "", command->words, command->name);
 }
 
+/* What the command calls its nth word: "CALL" of "ID CALL". There is one. */
+static struct slice word_name(const struct command *command, unsigned n)
+{
+    const char *name = command->words;
+
+    for (; n > 0; n--)
+        name += strcspn(name, " ") + 1;
+    return (struct slice){ name, strcspn(name, " ") };
+}
+
+/* A text may be empty, and so may the server say; what names something never is. */
+static int check_words(const struct command *command, const struct args *args)
+{
+    char message[128];
+
+    for (unsigned i = 0; i < command->words_max; i++) {
+        struct slice name = word_name(command, i);
+        const char *wrong = NULL;
+
+        if (i >= args->words_n)
+            wrong = i < command->words_min ? "is missing" : NULL;
+        else if (!args->words[i][0] && (slice_is(name, "ID") || slice_is(name, "CALL")))
+            wrong = "is empty; is a variable of the shell unset?";
+        if (!wrong)
+            continue;
+        (void)snprintf(message, sizeof(message), "%.*s %s", (int)name.len, name.ptr, wrong);
+        return fail_usage(command, message);
+    }
+    return EXIT_GOOD;
+}
+
 static int fail_unknown(const char *name)
 {
     const char *known[ARRAY_LEN(commands) + 1];
@@ -117,11 +148,13 @@ static int run_command(const struct command *command, int argc, char *const *arg
         return fail_usage(command, err.msg);
     if (args.wants_help)
         return print_help(command);
-    if (args.words_n < command->words_min)
-        return fail_usage(command, "something is missing");
     if (args.words_n > command->words_max)
         return fail_usage(command, "too many words; quote what belongs together");
-    int status = command->run(&args);
+    int status = check_words(command, &args);
+
+    if (status != EXIT_GOOD)
+        return status;
+    status = command->run(&args);
 
     /* What could not be written was not said: a full disk must not look like success. */
     if (fflush(stdout) != 0 || ferror(stdout))

@@ -45,6 +45,9 @@ static int print_output(struct client *client, const struct args *args)
 
     if (copy.is_broken || fflush(stdout) != 0)
         return command_fail(EXIT_FAILED, "the output cannot be written");
+    if (code == ERR_TIMEOUT)
+        return command_fail(EXIT_FAILED, "the output was cut off: %s; ask again: pawl output %s %s",
+                            err.msg, args->words[0], args->words[1]);
     if (code)
         return client_fail(client, &err);
     if (answer.status != 200)

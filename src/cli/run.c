@@ -340,7 +340,7 @@ static int start_and_follow(struct follow *follow, const struct args *args)
     client_catch_interrupt(&follow->client);
     status = create(follow, &request, &answer);
     if (status == EXIT_INTERRUPTED)
-        return command_fail(status, "interrupted; 'pawl ps' says whether the session began");
+        return command_fail(status, "interrupted; 'pawl ps --all' says whether the session began");
     if (status != EXIT_GOOD)
         return status;
     CLEANUP(buf_release) struct buf id = { .max = 256 };

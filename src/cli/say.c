@@ -84,7 +84,11 @@ static int run_fork(const struct args *args)
 {
     CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
     const struct talk talk = {
-        .method = "POST", .route = "/fork", .status = 201, .print = print_copy
+        .method = "POST",
+        .route = "/fork",
+        .status = 201,
+        .print = print_copy,
+        .look = "pawl ps --all",
     };
 
     json_begin(&body, '{');

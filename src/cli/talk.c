@@ -47,6 +47,15 @@ static int print_answer(struct client *client, const struct args *args, const st
                        : talk_print_session(args, answer->json);
 }
 
+static int fail_interrupted(const struct args *args, const struct talk *talk)
+{
+    if (talk->look)
+        return command_fail(EXIT_INTERRUPTED, "interrupted; '%s' says whether it was done",
+                            talk->look);
+    return command_fail(EXIT_INTERRUPTED, "interrupted; 'pawl show %.64s' says whether it was done",
+                        args->words[0]);
+}
+
 static int ask(struct client *client, const struct args *args, const struct talk *talk,
                struct slice body)
 {
@@ -70,13 +79,8 @@ static int ask(struct client *client, const struct args *args, const struct talk
     };
 
     client_catch_interrupt(client);
-    if (client_change(client, &request, &patience, &answer, &err)) {
-        if (client->is_interrupted)
-            return command_fail(EXIT_INTERRUPTED,
-                                "interrupted; 'pawl show %.64s' says whether it was done",
-                                args->words[0]);
-        return client_fail(client, &err);
-    }
+    if (client_change(client, &request, &patience, &answer, &err))
+        return client->is_interrupted ? fail_interrupted(args, talk) : client_fail(client, &err);
     return print_answer(client, args, talk, &answer);
 }
 

@@ -23,6 +23,7 @@ struct talk {
     const char *route; /* behind the session's id: "/cancel" */
     int status;        /* of a request that was carried out */
     talk_print_fn *print;
+    const char *look; /* the command that says whether it was done; NULL: `pawl show` of the id */
 };
 
 /* To the session, or what else it is, that args->words[0] names. With --json the answer is printed

@@ -331,6 +331,21 @@ static void put_failure(struct buf *buf, const struct step_try *try, const char 
     put_second_line(buf, style, STYLE_RED, sign, buf_slice(&text));
 }
 
+/* A step goes on after a try that did not happen: only its last one can have completed it. */
+static void put_doubt(struct buf *buf, const struct step *step, const struct step_try *try,
+                      const struct timeline_style *style)
+{
+    int is_last = try == &step->tries[step->tries_n - 1];
+
+    if (!try->settled_by.ptr)
+        put_second_line(buf, style, STYLE_YELLOW,
+                        "in doubt: ", SLICE_LIT("it is not known whether this happened"));
+    else if (is_last && step->status == STEP_COMPLETED)
+        put_second_line(buf, style, STYLE_GREEN, "it happened, says: ", try->settled_by);
+    else
+        put_second_line(buf, style, STYLE_YELLOW, "it did not happen, says: ", try->settled_by);
+}
+
 static void put_result(struct buf *buf, const struct timeline *timeline, const struct step *step,
                        const struct step_try *try, const struct timeline_style *style)
 {
@@ -353,16 +368,7 @@ static void put_result(struct buf *buf, const struct timeline *timeline, const s
                         slice_is(try->code, "drain") ? SLICE_LIT("the server was stopped")
                                                      : SLICE_LIT("the server was killed"));
         break;
-    case TRY_IN_DOUBT:
-        if (step->status == STEP_COMPLETED)
-            put_second_line(buf, style, STYLE_GREEN, "it happened, says: ", step->settled_by);
-        else if (step->settled_by.ptr)
-            put_second_line(buf, style, STYLE_YELLOW,
-                            "it did not happen, says: ", step->settled_by);
-        else
-            put_second_line(buf, style, STYLE_YELLOW,
-                            "in doubt: ", SLICE_LIT("it is not known whether this happened"));
-        break;
+    case TRY_IN_DOUBT: put_doubt(buf, step, try, style); break;
     case TRY_CANCELLED:
         put_second_line(buf, style, STYLE_YELLOW, "", SLICE_LIT("given up: its turn ended"));
         break;

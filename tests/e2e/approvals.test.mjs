@@ -429,7 +429,8 @@ test('the command line shows all of it, harmlessly, and decides', async (t) => {
 
     assert.match((await cli(0, 'reject', other.id, '--note', 'no')).stdout, /  rejected  /);
     assert.match((await pawl.ended(other.session)).output, /did not run: no$/);
-    assert.match((await cli(0, 'approvals')).stderr, /nobody is asked/);
+    assert.match((await cli(0, 'approvals')).stderr, /nobody is asked.*--all shows/);
+    assert.equal((await cli(0, 'approvals', '--status', 'expired')).stderr, 'no approval\n');
     assert.equal((await cli(0, 'approvals', '--all')).stdout.match(/ wants refund/g).length, 2);
 });
 

@@ -1,7 +1,9 @@
 // cli.test.mjs - the command line as people and scripts meet it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { test } from 'node:test';
 import { PAWL, Pawl, run } from './lib/pawl.mjs';
 import { until, within } from './lib/wait.mjs';
@@ -90,7 +92,12 @@ test('a command line that is wrong, and a server that is not there', async (t) =
     await says(pawl.cli(['help']), 0, /Exit codes:/);
     await says(pawl.cli(['run', '--help']), 0, /usage: pawl run/);
     await says(pawl.cli(['chek']), 2, /no command 'chek'; did you mean 'check'/);
-    await says(pawl.cli(['run', 'good']), 2, /usage: pawl run/);
+    await says(pawl.cli(['run', 'good']), 2, /INPUT is missing\nusage: pawl run/);
+    await says(pawl.cli(['run']), 2, /AGENT is missing\nusage: pawl run/);
+    await says(pawl.cli(['settle', 'x', '1']), 2, /happened\|not_happened is missing\n/);
+    for (const args of [['show', ''], ['send', '', 'x'], ['approve', ''], ['output', '', '1']])
+        await says(pawl.cli(args, nowhere), 2, /ID is empty; is a variable of the shell unset\?\n/, args[0]);
+    await says(pawl.cli(['output', 'x', ''], nowhere), 2, /CALL is empty;/);
     await says(pawl.cli(['run', 'a', 'b', 'c']), 2, /usage: pawl run/);
     await says(pawl.cli(['ps', '--jsn']), 2, /no option '--jsn'; did you mean --json/);
     await says(pawl.cli(['ps', '--limit', 'many']), 2, /many/);
@@ -100,6 +107,63 @@ test('a command line that is wrong, and a server that is not there', async (t) =
         await says(pawl.cli(args, nowhere), 3, new RegExp(`no server answers at ${url}`), args[0]);
     await says(pawl.cli(['verify', '--store', 'sqlite:missing.db']), 5, /missing.db/);
     await says(pawl.cli(['version']), 0, /^pawl \d+\.\d+\.\d+\n$/);
+});
+
+// A server that does as it is told with each request; its address.
+async function standIn(t, behave) {
+    const server = createServer(behave);
+
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+        server.closeAllConnections();
+        server.close();
+    });
+    return `http://127.0.0.1:${server.address().port}`;
+}
+
+test('an answer that is cut off is not taken for a server that is not there', async (t) => {
+    const pawl = await Pawl.make(t, null);
+    const server = await standIn(t, (request, response) => {
+        if (!request.url.endsWith('/output')) {
+            request.socket.destroy();
+            return;
+        }
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('beginning', () => request.socket.destroy());
+    });
+    const at = { env: { PAWL_SERVER: server } };
+
+    await says(pawl.cli(['output', 'ses_a', '2'], at), 1,
+               /^beginning.*the output was cut off: .*; ask again: pawl output ses_a 2\n$/s);
+    await says(pawl.cli(['ps'], at), 3, new RegExp(`the server at ${server} .*gave no whole answer: `));
+});
+
+// The request is under way, and no answer comes: Ctrl-C ends the command.
+test('a change that is interrupted says where to look', async (t) => {
+    const pawl = await Pawl.make(t, null);
+
+    for (const [args, look] of [
+        [['approve', 'ses_a:2', '--hash', 'h'], /'pawl approvals --all' says whether it was done/],
+        [['reject', 'ses_a:2', '--hash', 'h'], /'pawl approvals --all' says whether it was done/],
+        [['fork', 'ses_a'], /'pawl ps --all' says whether it was done/],
+        [['cancel', 'ses_a'], /'pawl show ses_a' says whether it was done/],
+        [['run', 'a', 'b'], /'pawl ps --all' says whether the session began/],
+    ]) {
+        let arrived;
+        const arrival = new Promise((resolve) => { arrived = resolve; });
+        const server = await standIn(t, () => arrived());
+        const child = spawn(PAWL, args, { env: { ...pawl.environment(), PAWL_SERVER: server } });
+        let said = '';
+
+        child.stderr.on('data', (data) => { said += data; });
+        const end = once(child, 'close');
+
+        await within('the request', arrival);
+        child.kill('SIGINT');
+        assert.deepEqual(await within('the end of the command', end), [130, null], said);
+        assert.match(said, look);
+    }
 });
 
 // ---- check ----

@@ -54,6 +54,13 @@ async function isGone(pawl, id) {
 
         assert.equal(status, 410, what);
     }
+    const decision = { decision: 'approve', arguments_hash: 'x' };
+
+    for (const [method, body] of [['GET', undefined], ['POST', decision]]) {
+        const answer = await pawl.api(method, `/v1/approvals/${id}:2`, body);
+
+        assert.deepEqual([answer.status, answer.body.code], [410, 'erased'], method);
+    }
     const { data } = await pawl.get('/v1/sessions?limit=1000');
 
     assert.ok(!data.some((session) => session.id === id), 'it is in no list');

@@ -1,5 +1,6 @@
 /* The command line: options, words, and what is wrong with them. */
 #include "cli/args.h"
+#include "cli/client.h"
 #include "cli/command.h"
 #include "cli/text.h"
 #include "unit/unit.h"
@@ -123,6 +124,30 @@ static void exit_codes_of_wrong_command_lines(void **state)
     assert_int_equal(PAWL(W("ps"), W("--server"), W("http://127.0.0.1:1")), EXIT_UNREACHABLE);
 }
 
+/* The server did answer: only where nobody does is there none. */
+static void a_call_that_failed_says_whether_a_server_is_there(void **state)
+{
+    static const struct {
+        enum err_code code;
+        int exit_code;
+    } cases[] = {
+        { ERR_LIMIT, EXIT_FAILED },
+        { ERR_TIMEOUT, EXIT_UNREACHABLE },
+        { ERR_UNAVAILABLE, EXIT_UNREACHABLE },
+        { ERR_INVALID, EXIT_USAGE },
+        { ERR_CONFLICT, EXIT_INTERRUPTED },
+    };
+    char base[] = "http://127.0.0.1:1";
+    const struct client client = { .base = base, .base_source = "from here" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct err err = { .code = cases[i].code, .msg = "why" };
+
+        assert_int_equal(client_fail(&client, &err), cases[i].exit_code);
+    }
+}
+
 static void expect_line(const char *text, size_t chars, const char *expected)
 {
     struct buf buf = { .max = 4096 };
@@ -169,6 +194,7 @@ int main(void)
         cmocka_unit_test(a_dash_is_a_word_and_help_is_always_there),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(exit_codes_of_wrong_command_lines),
+        cmocka_unit_test(a_call_that_failed_says_whether_a_server_is_there),
         cmocka_unit_test(texts_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,27 @@ static void a_call_in_doubt_outlives_its_turn(void **state)
     steps_release(&steps);
 }
 
+static void a_second_doubt_is_not_settled_by_the_first_verdict(void **state)
+{
+    struct steps steps;
+
+    (void)state;
+    steps_init(&steps, 0, 100);
+    play_two_calls(&steps);
+    play(&steps, "tool_in_doubt", 2200, "{\"v\":1,\"call\":2,\"attempt\":1}");
+    play(&steps, "tool_reconciled", 2300,
+         "{\"v\":1,\"call\":2,\"attempt\":1,\"outcome\":\"not_happened\",\"by\":\"anna\",\"note\":"
+         "\"n\"}");
+    expect_text(step_at(&steps, 1)->settled_by, "anna");
+    expect_text(step_at(&steps, 1)->note, "n");
+    play(&steps, "tool_in_doubt", 2400, "{\"v\":1,\"call\":2,\"attempt\":2}");
+    assert_null(step_at(&steps, 1)->settled_by.ptr);
+    assert_null(step_at(&steps, 1)->note.ptr);
+    expect_text(step_at(&steps, 1)->tries[0].settled_by, "anna");
+    assert_null(step_at(&steps, 1)->tries[1].settled_by.ptr);
+    steps_release(&steps);
+}
+
 static void a_fork_closes_what_is_open(void **state)
 {
     struct steps steps;
@@ -427,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_model_call_in_flight_at_the_end_costs_its_reservation),
         cmocka_unit_test(approvals_are_steps),
         cmocka_unit_test(a_call_in_doubt_outlives_its_turn),
+        cmocka_unit_test(a_second_doubt_is_not_settled_by_the_first_verdict),
         cmocka_unit_test(a_fork_closes_what_is_open),
         cmocka_unit_test(a_fork_goes_on_with_a_cancelled_turn),
         cmocka_unit_test(turns_are_counted_as_the_core_counts_them),

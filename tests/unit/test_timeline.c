@@ -78,6 +78,66 @@ static void a_journal_in_the_order_in_which_things_began(void **state)
     timeline_release(&timeline);
 }
 
+#define DOUBT(seq, attempt)                                                                        \
+    "{\"seq\":" seq ",\"at\":\"2026-11-23T10:00:02.000Z\",\"kind\":\"tool_in_doubt\",\"v\":1,"     \
+    "\"call\":2,\"attempt\":" attempt "}"
+#define SETTLED(seq, attempt, by, outcome)                                                         \
+    "{\"seq\":" seq ",\"at\":\"2026-11-23T10:00:03.000Z\",\"kind\":\"tool_reconciled\",\"v\":1,"   \
+    "\"call\":2,\"attempt\":" attempt ",\"by\":\"" by "\",\"outcome\":\"" outcome "\"}"
+
+static void expect_doubts(const char *const *events, size_t n, const char *const *lines)
+{
+    const struct timeline_style style = { .width = 100 };
+    struct buf out = { .max = 65536 };
+    struct timeline timeline;
+    const char *at;
+
+    timeline_init(&timeline);
+    for (size_t i = 0; i < 3; i++)
+        add(&timeline, journal[i], NULL, NULL);
+    for (size_t i = 0; i < n; i++)
+        add(&timeline, events[i], NULL, NULL);
+    timeline_put(&out, &timeline, &style);
+    at = buf_cstr(&out);
+    for (; *lines; lines++) {
+        const char *found = strstr(at, *lines);
+
+        if (!found) {
+            fail_msg("wanted \"%s\", got:\n%s", *lines, buf_cstr(&out));
+            return;
+        }
+        at = found + 1;
+    }
+    assert_int_equal(strstr(buf_cstr(&out), "it happened") != NULL,
+                     strcmp(*(lines - 1), "it happened, says: bob") == 0);
+    buf_release(&out);
+    timeline_release(&timeline);
+}
+
+static void each_try_in_doubt_has_its_own_verdict(void **state)
+{
+    static const char *const sent_again[] = {
+        DOUBT("4", "1"), SETTLED("5", "1", "anna", "not_happened"),
+        "{\"seq\":6,\"at\":\"2026-11-23T10:00:04.000Z\",\"kind\":\"tool_finished\",\"v\":1,"
+        "\"call\":2,"
+        "\"attempt\":2,\"output\":\"done\",\"is_error\":false}"
+    };
+    static const char *const again_in_doubt[] = {
+        DOUBT("4", "1"), SETTLED("5", "1", "anna", "not_happened"), DOUBT("6", "2"),
+        SETTLED("7", "2", "the_tool", "unknown"), SETTLED("8", "2", "bob", "happened")
+    };
+
+    (void)state;
+    expect_doubts(sent_again, 3,
+                  (const char *const[]){ "it did not happen, says: anna", "-> done", NULL });
+    expect_doubts(again_in_doubt, 4,
+                  (const char *const[]){ "it did not happen, says: anna",
+                                         "in doubt: it is not known whether this happened", NULL });
+    expect_doubts(again_in_doubt, 5,
+                  (const char *const[]){ "it did not happen, says: anna", "it happened, says: bob",
+                                         NULL });
+}
+
 static void entries_as_their_tries_end(void **state)
 {
     const struct timeline_style style = { .width = 60 };
@@ -170,6 +230,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_journal_in_the_order_in_which_things_began),
+        cmocka_unit_test(each_try_in_doubt_has_its_own_verdict),
         cmocka_unit_test(entries_as_their_tries_end),
         cmocka_unit_test(each_death_of_the_server_has_its_mark),
         cmocka_unit_test(a_copy_says_what_happened_elsewhere),
