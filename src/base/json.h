@@ -41,6 +41,12 @@ const struct json *json_get(const struct json *object, const char *key); /* NULL
 size_t json_count(const struct json *node); /* of an array or object, else 0 */
 const struct json *json_at(const struct json *array, size_t i);
 
+/*
+ * The value at a JSON pointer (RFC 6901): "" is the root, "/a/0" the first element of its "a".
+ * NULL: nothing is there, or it is no pointer.
+ */
+const struct json *json_pointer(const struct json *root, struct slice pointer);
+
 /* Members in order: for (it = json_first(o); it; it = json_next(o, it)). */
 struct json_iter;
 struct json_iter *json_first(const struct json *object);

@@ -5,7 +5,7 @@
 #include "base/regex.h"
 
 /* For all patterns of one judgement: arguments are long only if somebody wants them to be. */
-enum { PATTERN_WORK_MAX = 50 * 1000 * 1000, POINTER_NAME_MAX = 1024 };
+enum { PATTERN_WORK_MAX = 50 * 1000 * 1000 };
 
 struct condition {
     const struct json *tests; /* its JSON */
@@ -70,13 +70,9 @@ static enum err_code read_when(struct entry *entry, const struct json *when, str
 
 static enum err_code read_entry(struct entry *entry, const struct json *node, struct err *err)
 {
-    struct slice action = json_str(json_get(node, "on_expiry"));
     int64_t approvers = json_int(json_get(node, "approvers"), 0);
-    unsigned on_expiry = 0;
+    enum expiry_action on_expiry = expiry_action_of(json_str(json_get(node, "on_expiry")));
 
-    while (on_expiry < EXPIRY_ACTION_COUNT &&
-           !slice_is(action, expiry_action_name((enum expiry_action)on_expiry)))
-        on_expiry++;
     if (approvers < 1 || approvers > APPROVERS_MAX || on_expiry == EXPIRY_ACTION_COUNT)
         return err_set(err, ERR_INVALID, "an approval has no count of approvers, or no on_expiry");
     entry->need = (struct approval_need){
@@ -86,7 +82,7 @@ static enum err_code read_entry(struct entry *entry, const struct json *node, st
         .role = json_str(json_get(node, "role")),
         .escalate_to = json_str(json_get(node, "escalate_to")),
         .expires_ms = json_int(json_get(node, "expires_ms"), 0),
-        .on_expiry = (enum expiry_action)on_expiry,
+        .on_expiry = on_expiry,
     };
     return read_when(entry, json_get(node, "when"), err);
 }
@@ -126,56 +122,6 @@ void approval_policy_free(struct approval_policy *policy)
     }
     free(policy->entries);
     free(policy);
-}
-
-/* ---- the value at a JSON pointer (RFC 6901) ---- */
-
-/* One name of the pointer with its ~0 and ~1 undone; 0: it is too long to be any. */
-static int unescape(struct slice token, char name[POINTER_NAME_MAX])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < token.len; i++) {
-        char c = token.ptr[i];
-
-        if (c == '~' && i + 1 < token.len)
-            c = token.ptr[++i] == '1' ? '/' : '~';
-        if (n + 1 == POINTER_NAME_MAX)
-            return 0;
-        name[n++] = c;
-    }
-    name[n] = '\0';
-    return 1;
-}
-
-static const struct json *element(const struct json *array, const char *name)
-{
-    size_t i = 0;
-
-    if (name[0] == '\0' || (name[0] == '0' && name[1] != '\0'))
-        return NULL;
-    for (; *name; name++) {
-        if (*name < '0' || *name > '9' || i > json_count(array))
-            return NULL;
-        i = i * 10 + (size_t)(*name - '0');
-    }
-    return i < json_count(array) ? json_at(array, i) : NULL;
-}
-
-static const struct json *value_at(const struct json *node, struct slice pointer)
-{
-    char name[POINTER_NAME_MAX];
-
-    while (pointer.len > 0 && node) {
-        const char *slash = memchr(pointer.ptr + 1, '/', pointer.len - 1);
-        size_t len = slash ? (size_t)(slash - pointer.ptr) : pointer.len;
-
-        if (!unescape((struct slice){ pointer.ptr + 1, len - 1 }, name))
-            return NULL;
-        node = json_kind(node) == JSON_KIND_ARRAY ? element(node, name) : json_get(node, name);
-        pointer = (struct slice){ pointer.ptr + len, pointer.len - len };
-    }
-    return node;
 }
 
 /* ---- tests: each true if it holds, or cannot be made ---- */
@@ -239,7 +185,7 @@ static int condition_holds(const struct condition *condition, const struct json 
                            uint64_t *work)
 {
     const struct json *tests = condition->tests;
-    const struct json *value = value_at(arguments, json_str(json_get(tests, "path")));
+    const struct json *value = json_pointer(arguments, json_str(json_get(tests, "path")));
     const struct json *test;
 
     if (!value)
@@ -279,49 +225,4 @@ struct approval_need approval_judge(const struct approval_policy *policy,
             need = policy->entries[i].need;
     }
     return need;
-}
-
-/* ---- names ---- */
-
-const char *approval_kind_name(enum approval_kind kind)
-{
-    switch (kind) {
-    case APPROVAL_CALL: return "approval";
-    case APPROVAL_IN_DOUBT: return "in_doubt";
-    case APPROVAL_KIND_COUNT: break;
-    }
-    return "unknown";
-}
-
-const char *approval_status_name(enum approval_status status)
-{
-    switch (status) {
-    case APPROVAL_PENDING: return "pending";
-    case APPROVAL_APPROVED: return "approved";
-    case APPROVAL_REJECTED: return "rejected";
-    case APPROVAL_EXPIRED: return "expired";
-    case APPROVAL_SETTLED: return "settled";
-    case APPROVAL_CANCELLED: return "cancelled";
-    case APPROVAL_STATUS_COUNT: break;
-    }
-    return "unknown";
-}
-
-enum approval_kind approval_kind_of(struct slice name)
-{
-    unsigned i = 0;
-
-    while (i < APPROVAL_KIND_COUNT && !slice_is(name, approval_kind_name((enum approval_kind)i)))
-        i++;
-    return (enum approval_kind)i;
-}
-
-enum approval_status approval_status_of(struct slice name)
-{
-    unsigned i = 0;
-
-    while (i < APPROVAL_STATUS_COUNT &&
-           !slice_is(name, approval_status_name((enum approval_status)i)))
-        i++;
-    return (enum approval_status)i;
 }

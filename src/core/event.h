@@ -206,6 +206,7 @@ const char *end_cause_name(enum end_cause cause); /* "completed", "budget_reache
 const char *call_type_name(enum call_type type);
 const char *timer_kind_name(enum timer_kind kind);
 const char *expiry_action_name(enum expiry_action action);
+enum expiry_action expiry_action_of(struct slice name); /* EXPIRY_ACTION_COUNT: none of them */
 const char *answer_finish_name(enum answer_finish finish);
 const char *decision_name(enum decision decision);
 const char *reconcile_outcome_name(enum reconcile_outcome outcome);

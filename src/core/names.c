@@ -1,9 +1,20 @@
 /* names.c - the names of everything that is stored, logged or shown. They never change. */
+#include "core/approval.h"
 #include "core/session.h"
 
 /* A value beyond the table is a bug or a corrupt store; it gets a name that nobody mistakes. */
 #define NAME_OF(names, value)                                                                      \
     ((size_t)(value) < ARRAY_LEN(names) && (names)[value] ? (names)[value] : "invalid")
+
+/* Which of n names it is; n: none of them. */
+static unsigned value_of(const char *const *names, unsigned n, struct slice name)
+{
+    unsigned i = 0;
+
+    while (i < n && !slice_is(name, names[i]))
+        i++;
+    return i;
+}
 
 static const char *const event_kinds[EV_KIND_COUNT] = {
     [EV_CREATED] = "created",
@@ -41,11 +52,7 @@ const char *event_kind_name(enum event_kind kind)
 
 enum event_kind event_kind_of(struct slice name)
 {
-    for (unsigned i = 0; i < EV_KIND_COUNT; i++) {
-        if (slice_is(name, event_kinds[i]))
-            return (enum event_kind)i;
-    }
-    return EV_KIND_COUNT;
+    return (enum event_kind)value_of(event_kinds, EV_KIND_COUNT, name);
 }
 
 const char *end_cause_name(enum end_cause cause)
@@ -84,14 +91,51 @@ const char *timer_kind_name(enum timer_kind kind)
     return NAME_OF(names, kind);
 }
 
+static const char *const expiry_actions[EXPIRY_ACTION_COUNT] = {
+    [EXPIRY_REJECT] = "reject",
+    [EXPIRY_FAIL] = "fail",
+    [EXPIRY_ESCALATE] = "escalate",
+};
+
 const char *expiry_action_name(enum expiry_action action)
 {
-    static const char *const names[EXPIRY_ACTION_COUNT] = {
-        [EXPIRY_REJECT] = "reject",
-        [EXPIRY_FAIL] = "fail",
-        [EXPIRY_ESCALATE] = "escalate",
-    };
-    return NAME_OF(names, action);
+    return NAME_OF(expiry_actions, action);
+}
+
+enum expiry_action expiry_action_of(struct slice name)
+{
+    return (enum expiry_action)value_of(expiry_actions, EXPIRY_ACTION_COUNT, name);
+}
+
+static const char *const approval_kinds[APPROVAL_KIND_COUNT] = {
+    [APPROVAL_CALL] = "approval",
+    [APPROVAL_IN_DOUBT] = "in_doubt",
+};
+
+const char *approval_kind_name(enum approval_kind kind)
+{
+    return NAME_OF(approval_kinds, kind);
+}
+
+enum approval_kind approval_kind_of(struct slice name)
+{
+    return (enum approval_kind)value_of(approval_kinds, APPROVAL_KIND_COUNT, name);
+}
+
+static const char *const approval_statuses[APPROVAL_STATUS_COUNT] = {
+    [APPROVAL_PENDING] = "pending",   [APPROVAL_APPROVED] = "approved",
+    [APPROVAL_REJECTED] = "rejected", [APPROVAL_EXPIRED] = "expired",
+    [APPROVAL_SETTLED] = "settled",   [APPROVAL_CANCELLED] = "cancelled",
+};
+
+const char *approval_status_name(enum approval_status status)
+{
+    return NAME_OF(approval_statuses, status);
+}
+
+enum approval_status approval_status_of(struct slice name)
+{
+    return (enum approval_status)value_of(approval_statuses, APPROVAL_STATUS_COUNT, name);
 }
 
 const char *answer_finish_name(enum answer_finish finish)
@@ -160,11 +204,7 @@ const char *session_status_name(enum session_status status)
 
 enum session_status session_status_of(struct slice name)
 {
-    for (unsigned i = 0; i < STATUS_COUNT; i++) {
-        if (slice_is(name, statuses[i]))
-            return (enum session_status)i;
-    }
-    return STATUS_COUNT;
+    return (enum session_status)value_of(statuses, STATUS_COUNT, name);
 }
 
 const char *model_phase_name(enum model_phase phase)

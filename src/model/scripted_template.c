@@ -255,47 +255,6 @@ static enum err_code find_word(struct slice *ret_word, struct slice text,
     return refuse(p, err, why);
 }
 
-/* One step of a pointer, unescaped (RFC 6901), as a C string. */
-static void unescape_token(char out[POINTER_MAX + 1], struct slice token)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < token.len; i++) {
-        char c = token.ptr[i];
-
-        if (c == '~' && i + 1 < token.len && (token.ptr[i + 1] == '0' || token.ptr[i + 1] == '1'))
-            c = token.ptr[++i] == '0' ? '~' : '/';
-        out[len++] = c;
-    }
-    out[len] = '\0';
-}
-
-static const struct json *step_into(const struct json *node, struct slice token)
-{
-    char name[POINTER_MAX + 1];
-    size_t number = 0;
-
-    unescape_token(name, token);
-    if (json_kind(node) != JSON_KIND_ARRAY)
-        return json_get(node, name);
-    if (slice_is(token, "0"))
-        return json_at(node, 0);
-    return read_count(token, &number) ? json_at(node, number) : NULL;
-}
-
-static const struct json *follow_pointer(const struct json *node, struct slice pointer)
-{
-    while (node && pointer.len > 0) {
-        struct slice rest = from(pointer, 1); /* past the '/' */
-        const char *slash = rest.len > 0 ? memchr(rest.ptr, '/', rest.len) : NULL;
-        size_t len = slash ? (size_t)(slash - rest.ptr) : rest.len;
-
-        node = step_into(node, (struct slice){ rest.ptr, len });
-        pointer = from(rest, len);
-    }
-    return node;
-}
-
 static enum err_code put_json_part(struct buf *out, struct slice text, const struct placeholder *p,
                                    struct err *err)
 {
@@ -305,7 +264,7 @@ static enum err_code put_json_part(struct buf *out, struct slice text, const str
         (void)err_wrap(err, "its text is no JSON");
         return refuse(p, err, err->msg);
     }
-    const struct json *node = follow_pointer(root, p->pointer);
+    const struct json *node = json_pointer(root, p->pointer);
 
     if (!node)
         return refuse(p, err, "the JSON has nothing there");

@@ -69,6 +69,49 @@ static void any_value_may_be_the_root(void **state)
         json_free(read_ok(slice_of(texts[i])));
 }
 
+static void a_pointer_leads_to_a_value(void **state)
+{
+    CLEANUP(json_cleanup)
+    struct json *root = read_ok(slice_of("{\"a\":[10,[11],{\"b\":12}],\"\":{\"\":13},\"x/y\":14,"
+                                         "\"m~n\":15,\"~1\":16,\"0\":17,\"o\":{\"01\":18}}"));
+    static const struct {
+        const char *pointer;
+        int64_t value;
+    } cases[] = {
+        { "/a/0", 10 },  { "/a/1/0", 11 }, { "/a/2/b", 12 }, { "//", 13 },    { "/x~1y", 14 },
+        { "/m~0n", 15 }, { "/~01", 16 },   { "/0", 17 },     { "/o/01", 18 },
+    };
+
+    (void)state;
+    assert_ptr_equal(json_pointer(root, SLICE_LIT("")), root);
+    assert_int_equal(json_kind(json_pointer(root, SLICE_LIT("/a"))), JSON_KIND_ARRAY);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(json_int(json_pointer(root, slice_of(cases[i].pointer)), -1),
+                         cases[i].value);
+}
+
+static void a_pointer_to_nothing_leads_nowhere(void **state)
+{
+    CLEANUP(json_cleanup)
+    struct json *root = read_ok(slice_of("{\"a\":[10,11],\"m~n\":1,\"m~\":2,\"s\":\"text\"}"));
+    static const char *const pointers[] = {
+        "/none", "/a/2",  "/a/-",  "/a/00", "/a/01",  "/a/", "/a/1x", "/a/18446744073709551616",
+        "/a/+1", "/a/0/", "/s/0",  "/s/",   "/m~n",   "/m~", "a",     "s",
+        "x/a",   "/",     "/m~2n", "/A",    "/a/0/1", " /a",
+    };
+    char longest[5001];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(pointers); i++)
+        assert_null(json_pointer(root, slice_of(pointers[i])));
+    assert_null(json_pointer(NULL, SLICE_LIT("")));
+    assert_null(json_pointer(NULL, SLICE_LIT("/a")));
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[0] = '/';
+    longest[sizeof(longest) - 1] = '\0';
+    assert_null(json_pointer(root, slice_of(longest)));
+}
+
 static void members_come_in_their_order(void **state)
 {
     CLEANUP(json_cleanup)
@@ -205,6 +248,8 @@ int main(void)
         cmocka_unit_test(kinds_and_lookups),
         cmocka_unit_test(absent_or_another_kind_gives_the_fallback),
         cmocka_unit_test(any_value_may_be_the_root),
+        cmocka_unit_test(a_pointer_leads_to_a_value),
+        cmocka_unit_test(a_pointer_to_nothing_leads_nowhere),
         cmocka_unit_test(members_come_in_their_order),
         cmocka_unit_test(bad_text_is_refused_in_plain_words),
         cmocka_unit_test(the_ends_of_int64_are_kept),
