@@ -48,10 +48,11 @@ enum err_code store_check_input(const struct store_op *op, struct err *err) MUST
 
 int store_op_writes(enum store_op_kind kind);
 
-/* A status that only an ended turn has. */
-/* Their names, as they are stored: by enum store_erasure. */
-extern const char *const store_erasure_names[2];
+/* As it is stored. */
+const char *store_erasure_name(enum store_erasure why);
+enum store_erasure store_erasure_of(struct slice name); /* _COUNT: none of them */
 
+/* A status that only an ended turn has. */
 int store_status_is_end(enum session_status status);
 
 enum { STORE_WORKER_FORGET_MS = 24 * 3600 * 1000 }; /* see STORE_WORKER_START */

@@ -1,5 +1,4 @@
-/* mem_commit.c - the store in memory: what changes it. Checks first, all of them; then it writes.
- */
+/* mem_commit.c - the store in memory: what changes it. All checks come before the first write. */
 #include <stdlib.h>
 
 #include "store/mem.h"
@@ -238,7 +237,7 @@ static void delete_approvals(struct mem_store *m, int64_t session, uint32_t *row
     for (size_t i = 0; i < m->approvals_n; i++) {
         if (m->approvals[i].session == session && *rows != 0) {
             mem_drop_approval(&m->approvals[i]);
-            --*rows;
+            (*rows)--;
         } else {
             m->approvals[kept++] = m->approvals[i];
         }
@@ -375,16 +374,18 @@ static void sweep(struct mem_store *m, int64_t before_ms)
 /* Takes the rows that it deletes from *rows; has_left: perhaps that was not all. */
 static void delete_piece(struct mem_store *m, struct mem_session *session, uint32_t *rows)
 {
-    for (size_t i = 0; i<m->inbox_n && * rows> 0;) {
-        if (m->inbox[i].session != session->row.key) {
-            i++;
+    size_t at = 0;
+
+    while (at < m->inbox_n && *rows != 0) {
+        if (m->inbox[at].session != session->row.key) {
+            at++;
             continue;
         }
-        delete_inbox(m, m->inbox[i].row.id);
+        delete_inbox(m, m->inbox[at].row.id);
         (*rows)--;
     }
     delete_approvals(m, session->row.key, rows);
-    while (session->purged<session->row.seq && * rows> 0) {
+    while (session->purged < session->row.seq && *rows != 0) {
         drop_name(m, &session->events[session->purged].blob);
         mem_drop_event(session);
         (*rows)--;
@@ -458,6 +459,6 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
-    case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__); break;
+    case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__);
     }
 }

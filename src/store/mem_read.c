@@ -235,12 +235,12 @@ static int64_t scan_time(const struct store_session *row, enum store_scan_what w
 
 static int is_after(const struct store_session *row, const struct store_scan *scan)
 {
+    int is_by_time = scan->what == STORE_SCAN_TIMED || scan->what == STORE_SCAN_ENDED;
     int64_t time_ms = scan_time(row, scan->what);
-    int64_t after_ms = scan_time(&(struct store_session){ .wake_at_ms = scan->after_ms,
-                                                          .ended_at_ms = scan->after_ms },
-                                 scan->what);
 
-    return time_ms == after_ms ? row->key > scan->after_key : time_ms > after_ms;
+    if (!is_by_time || time_ms == scan->after_ms)
+        return row->key > scan->after_key;
+    return time_ms > scan->after_ms;
 }
 
 static int is_needed_by_parent(const struct mem_store *m, const struct store_session *row)

@@ -162,9 +162,8 @@ size_t sqlite_op_bytes(const struct store_op *op)
         bytes += op->inbox.row.body.len;
     if (op->kind == STORE_REVISION_PUT)
         bytes += op->revision.text.len;
-    if (op->kind == STORE_ERASE ||
-        op->kind == STORE_PURGE) /* they empty pages and do not fill them */
-        bytes += SQLITE_PIECE_BYTES_MAX;
+    if (op->kind == STORE_ERASE || op->kind == STORE_PURGE)
+        bytes += SQLITE_PIECE_BYTES_MAX; /* what they overwrite is written, too */
     if (op->kind != STORE_COMMIT)
         return bytes;
     if (op->commit.copy_of != 0)

@@ -9,19 +9,14 @@ enum {
 static enum progress check_version(struct write *w, int64_t session, uint64_t version,
                                    struct write_outcome *o)
 {
-    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
-    int found = 0;
+    struct write_where where = { 0 };
+    enum progress progress = write_where(w, session, &where, o);
 
-    sqlite_bind_int(st, 1, session);
-    enum progress progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
-    uint64_t stored = found ? (uint64_t)sqlite3_column_int64(st, 0) : 0;
-
-    (void)sqlite3_reset(st);
-    if (progress != GO_ON || stored == version)
+    if (progress != GO_ON || where.version == version)
         return progress;
-    (void)err_set(&o->err, found ? ERR_CONFLICT : ERR_NOT_FOUND,
-                  "session %lld is at version %llu, not %llu", (long long)session,
-                  (unsigned long long)stored, (unsigned long long)version);
+    (void)err_set(&o->err, ERR_CONFLICT, "session %lld is at version %llu, not %llu",
+                  (long long)session, (unsigned long long)where.version,
+                  (unsigned long long)version);
     return REFUSED;
 }
 
@@ -130,7 +125,7 @@ enum progress write_erase(struct write *w, const struct store_op *op, struct wri
     if (progress != GO_ON)
         return progress;
     sqlite_bind_int(w->st[ST_TOMBSTONE_PUT], 2, op->erase.at_ms);
-    sqlite_bind_text(w->st[ST_TOMBSTONE_PUT], 3, slice_of(store_erasure_names[op->erase.why]));
+    sqlite_bind_text(w->st[ST_TOMBSTONE_PUT], 3, slice_of(store_erasure_name(op->erase.why)));
     progress = run_with_key(w, ST_TOMBSTONE_PUT, piece.session, o);
     if (progress == GO_ON)
         progress = run_with_key(w, ST_SESSION_DELETE, piece.session, o);

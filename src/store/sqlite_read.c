@@ -611,10 +611,10 @@ static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
 
     if (rc == SQLITE_ROW) {
         op->load.erased_at_ms = sqlite3_column_int64(st, 0);
-        op->load.erasure =
-            slice_is(sqlite_column(st, 1), store_erasure_names[STORE_ERASURE_RETENTION])
-                ? STORE_ERASURE_RETENTION
-                : STORE_ERASURE_REQUEST;
+        op->load.erasure = store_erasure_of(sqlite_column(st, 1));
+        if (op->load.erasure == STORE_ERASURE_COUNT)
+            (void)err_set(&op->err, ERR_CORRUPT, "the tombstone of session %.*s gives no reason",
+                          (int)op->load.id.len, op->load.id.ptr);
     } else if (rc != SQLITE_DONE)
         (void)sqlite_db_error(r->db, rc, "read the store", &op->err);
     (void)sqlite3_reset(st);

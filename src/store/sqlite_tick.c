@@ -122,24 +122,16 @@ static void bind_version(sqlite3_stmt *st, const struct store_commit *commit)
 static enum progress check_source(struct write *w, const struct store_commit *commit,
                                   struct write_outcome *o)
 {
-    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
-    int found = 0;
+    struct write_where where = { 0 };
 
     if (commit->copy_of == 0)
         return GO_ON;
-    sqlite_bind_int(st, 1, commit->copy_of);
-    enum progress progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
-    int64_t seq = found ? sqlite3_column_int64(st, 1) : 0;
+    enum progress progress = write_where(w, commit->copy_of, &where, o);
 
-    (void)sqlite3_reset(st);
-    if (progress != GO_ON || (found && seq >= commit->copy_n))
+    if (progress != GO_ON || where.seq >= commit->copy_n)
         return progress;
-    if (!found)
-        (void)err_set(&o->err, ERR_NOT_FOUND, "no session has the key %lld",
-                      (long long)commit->copy_of);
-    else
-        (void)err_set(&o->err, ERR_INVALID, "session %lld has %lld events, not %u",
-                      (long long)commit->copy_of, (long long)seq, commit->copy_n);
+    (void)err_set(&o->err, ERR_INVALID, "session %lld has %lld events, not %u",
+                  (long long)commit->copy_of, (long long)where.seq, commit->copy_n);
     return REFUSED;
 }
 
@@ -220,26 +212,19 @@ static enum progress explain_miss(struct write *w, const struct store_commit *co
                                   struct write_outcome *o)
 {
     const struct store_session *row = &commit->row;
-    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
-    int found = 0;
+    struct write_where where = { 0 };
+    enum progress progress = write_where(w, row->key, &where, o);
 
-    sqlite_bind_int(st, 1, row->key);
-    enum progress progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
-    int64_t version = found ? sqlite3_column_int64(st, 0) : 0;
-    int64_t seq = found ? sqlite3_column_int64(st, 1) : 0;
-
-    (void)sqlite3_reset(st);
     if (progress != GO_ON)
         return progress;
-    if (!found)
-        (void)err_set(&o->err, ERR_NOT_FOUND, "no session has the key %lld", (long long)row->key);
-    else if ((uint64_t)version != row->version)
-        (void)err_set(&o->err, ERR_CONFLICT, "session %lld is at version %lld, not %llu",
-                      (long long)row->key, (long long)version, (unsigned long long)row->version);
+    if (where.version != row->version)
+        (void)err_set(&o->err, ERR_CONFLICT, "session %lld is at version %llu, not %llu",
+                      (long long)row->key, (unsigned long long)where.version,
+                      (unsigned long long)row->version);
     else
         (void)err_set(&o->err, ERR_INVALID,
                       "session %lld has %lld events, the tick's do not follow", (long long)row->key,
-                      (long long)seq);
+                      (long long)where.seq);
     return REFUSED;
 }
 
@@ -361,23 +346,14 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
 
 enum progress write_inbox(struct write *w, const struct store_op *op, struct write_outcome *o)
 {
-    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
+    sqlite3_stmt *st = w->st[ST_INBOX_INSERT];
+    struct write_where where;
     enum progress progress = check_key(w, &op->inbox.idempotency, o);
-    int found = 0;
 
+    if (progress == GO_ON)
+        progress = write_where(w, op->inbox.session, &where, o);
     if (progress != GO_ON)
         return progress;
-    sqlite_bind_int(st, 1, op->inbox.session);
-    progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
-    (void)sqlite3_reset(st);
-    if (progress != GO_ON)
-        return progress;
-    if (!found) {
-        (void)err_set(&o->err, ERR_NOT_FOUND, "no session has the key %lld",
-                      (long long)op->inbox.session);
-        return REFUSED;
-    }
-    st = w->st[ST_INBOX_INSERT];
     sqlite_bind_int(st, 1, op->inbox.session);
     sqlite_bind_text(st, 2, op->inbox.row.kind);
     sqlite_bind_text(st, 3, op->inbox.row.body);

@@ -75,7 +75,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                         " RETURNING id, epoch",
     [ST_WORKER_FORGET] = "DELETE FROM worker WHERE beat_at_ms < ?1",
     [ST_WORKER_BEAT] = "UPDATE worker SET beat_at_ms = ?3 WHERE id = ?1 AND epoch = ?2",
-    [ST_TOMBSTONE_PUT] = "INSERT INTO tombstone SELECT id, tenant, agent, created_at_ms, ?2,"
+    [ST_TOMBSTONE_PUT] = "INSERT INTO tombstone (id, tenant, agent, created_at_ms, erased_at_ms,"
+                         " tokens, nanousd, reason) SELECT id, tenant, agent, created_at_ms, ?2,"
                          " tokens, nanousd, ?3 FROM session WHERE key = ?1",
     [ST_SESSION_DELETE] = "DELETE FROM session WHERE key = ?1",
     [ST_ERASED_PUT] = "INSERT INTO erased (session) VALUES (?1)",
@@ -151,6 +152,25 @@ enum progress write_first_row(struct write *w, enum statement which, int *ret_fo
 
     *ret_found = rc == SQLITE_ROW;
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? GO_ON : fail(w, rc, o);
+}
+
+enum progress write_where(struct write *w, int64_t session, struct write_where *ret_where,
+                          struct write_outcome *o)
+{
+    sqlite3_stmt *st = w->st[ST_SESSION_WHERE];
+    int found = 0;
+
+    sqlite_bind_int(st, 1, session);
+    enum progress progress = write_first_row(w, ST_SESSION_WHERE, &found, o);
+
+    if (found)
+        *ret_where = (struct write_where){ .version = (uint64_t)sqlite3_column_int64(st, 0),
+                                           .seq = sqlite3_column_int64(st, 1) };
+    (void)sqlite3_reset(st);
+    if (progress != GO_ON || found)
+        return progress;
+    (void)err_set(&o->err, ERR_NOT_FOUND, "no session has the key %lld", (long long)session);
+    return REFUSED;
 }
 
 static enum progress revision_put(struct write *w, const struct store_op *op,

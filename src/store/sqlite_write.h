@@ -104,6 +104,14 @@ enum progress write_run_counted(struct write *w, enum statement which, int *ret_
 enum progress write_first_row(struct write *w, enum statement which, int *ret_found,
                               struct write_outcome *o);
 
+/* Where a session is. REFUSED, ERR_NOT_FOUND: there is none. */
+struct write_where {
+    uint64_t version;
+    int64_t seq; /* of its last event */
+};
+enum progress write_where(struct write *w, int64_t session, struct write_where *ret_where,
+                          struct write_outcome *o);
+
 /* sqlite_blob.c: what a tick's events name. Checked before the tick's first write. */
 enum progress write_blobs_check(struct write *w, const struct store_commit *commit,
                                 struct write_outcome *o);

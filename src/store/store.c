@@ -50,10 +50,25 @@ enum err_code store_check(const char *url, store_fault_fn *fault, void *arg, str
     return backend ? backend->check(url, fault, arg, err) : err->code;
 }
 
-const char *const store_erasure_names[2] = {
+static const char *const erasures[STORE_ERASURE_COUNT] = {
     [STORE_ERASURE_REQUEST] = "request",
     [STORE_ERASURE_RETENTION] = "retention",
 };
+
+const char *store_erasure_name(enum store_erasure why)
+{
+    ASSERT((size_t)why < ARRAY_LEN(erasures));
+    return erasures[why];
+}
+
+enum store_erasure store_erasure_of(struct slice name)
+{
+    unsigned i = 0;
+
+    while (i < STORE_ERASURE_COUNT && !slice_is(name, erasures[i]))
+        i++;
+    return (enum store_erasure)i;
+}
 
 int store_op_writes(enum store_op_kind kind)
 {

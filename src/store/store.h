@@ -110,7 +110,7 @@ struct store_session {
     enum session_status status;
     int is_paused;
     int is_live;        /* in flight or ready: a starting process takes it up at once */
-    int is_corrupt;     /* in a scan: key, wake_at_ms and id, for what they are worth; no more */
+    int is_corrupt;     /* in a scan: key, wake_at_ms, ended_at_ms and id, if they are any good */
     uint32_t owner;     /* id of the worker in whose hands it is, or 0 */
     uint32_t epoch;     /* of that worker */
     int64_t wake_at_ms; /* not live, but a timer is set; 0: none */
@@ -192,6 +192,7 @@ struct store_commit {
 enum store_erasure {
     STORE_ERASURE_REQUEST,   /* somebody asked for it */
     STORE_ERASURE_RETENTION, /* it had ended long ago, or its place was needed */
+    STORE_ERASURE_COUNT
 };
 
 struct store_load {

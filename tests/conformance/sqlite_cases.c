@@ -290,8 +290,7 @@ static void a_store_of_the_first_schema_goes_on(void **state)
 
     help_open(h, STORE_OPEN_READ_WRITE);
     struct store_session row = help_session(h, "a");
-    struct store_op erase = { .kind = STORE_ERASE,
-                              .erase = { .session = row.key, .version = row.version } };
+    struct store_op erase = help_erase(&row, 0);
 
     help_close(h);
     by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
@@ -514,6 +513,12 @@ static void a_row_that_cannot_be_is_corrupt(void **state)
     assert_int_equal(help_run(h, &load), ERR_NONE);
     by_hand(h, "UPDATE event SET kind = 'whatever'");
     assert_int_equal(help_run(h, &events), ERR_CORRUPT);
+    by_hand(h, "DELETE FROM session; INSERT INTO tombstone VALUES"
+               " ('ses_a', 'acme', 'support', 1, 2, 3, 4, 'whatever')");
+    assert_int_equal(help_run(h, &load), ERR_CORRUPT);
+    by_hand(h, "UPDATE tombstone SET reason = 'retention'");
+    assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
+    assert_int_equal(load.load.erasure, STORE_ERASURE_RETENTION);
 }
 
 /* Overwrites a stretch of a closed store's file. */

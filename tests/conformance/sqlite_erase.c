@@ -38,10 +38,7 @@ static void an_erased_text_is_not_in_the_file(void **state)
     help_create(h, &t, "a", secret);
     t.op.commit.row.metadata = SLICE_LIT("{\"m\":\"very-secret-text\"}");
     assert_int_equal(help_run(h, &t.op), ERR_NONE);
-    struct store_op erase = {
-        .kind = STORE_ERASE,
-        .erase = { .session = t.op.commit.row.key, .version = 1, .limit = STORE_PURGE_MAX }
-    };
+    struct store_op erase = help_erase(&t.op.commit.row, STORE_PURGE_MAX);
 
     (void)help_session(h, "after");
     help_close(h);
@@ -82,10 +79,7 @@ static void what_is_left_of_an_erasure_goes_on_after_a_restart(void **state)
 
     help_open(h, STORE_OPEN_READ_WRITE);
     struct store_session row = session_with_bodies(h, "a", 10, (size_t)300 * 1024);
-    struct store_op erase = {
-        .kind = STORE_ERASE,
-        .erase = { .session = row.key, .version = row.version, .limit = STORE_PURGE_MAX }
-    };
+    struct store_op erase = help_erase(&row, STORE_PURGE_MAX);
 
     assert_int_equal(help_run(h, &erase), ERR_NONE);
     assert_true(erase.erase.has_left);
@@ -110,8 +104,7 @@ static void many_large_ones_go_in_pieces_too(void **state)
     help_open(h, STORE_OPEN_READ_WRITE);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         struct store_session row = session_with_bodies(h, names[i], 1, (size_t)300 * 1024);
-        struct store_op erase = { .kind = STORE_ERASE,
-                                  .erase = { .session = row.key, .version = row.version } };
+        struct store_op erase = help_erase(&row, 0);
 
         assert_int_equal(help_run(h, &erase), ERR_NONE);
         assert_true(erase.erase.has_left);

@@ -71,10 +71,7 @@ static void a_purge_walks_through_what_was_erased_only(void **state)
 
     (void)session_with_blobs(h, "stays", 40);
     struct store_session row = session_with_blobs(h, "goes", 5);
-    struct store_op erase = {
-        .kind = STORE_ERASE,
-        .erase = { .session = row.key, .version = row.version, .limit = STORE_PURGE_MAX }
-    };
+    struct store_op erase = help_erase(&row, STORE_PURGE_MAX);
 
     begin(h, &w);
     for (int left = 3; left > -3; left -= 2) { /* two pieces at once */

@@ -184,10 +184,7 @@ static void an_erased_session_leaves_no_row(void **state)
 
     assert_int_equal(put(h, &a, &given), ERR_NONE);
     assert_int_equal(put(h, &b, &given), ERR_NONE);
-    struct store_op erase = {
-        .kind = STORE_ERASE,
-        .erase = { .session = a.key, .version = a.version, .at_ms = 77, .limit = 100 }
-    };
+    struct store_op erase = help_erase(&a, 100);
 
     assert_int_equal(help_run(h, &erase), ERR_NONE);
     struct store_op op = page(h, APPROVAL_STATUS_COUNT, 0, 10);

@@ -140,10 +140,7 @@ static void copied_events_name_the_same_blob(void **state)
 
 static void erase(struct help *h, const struct store_session *row)
 {
-    struct store_op op = {
-        .kind = STORE_ERASE,
-        .erase = { .session = row->key, .version = row->version, .at_ms = 77, .limit = 100 }
-    };
+    struct store_op op = help_erase(row, 100);
 
     assert_int_equal(help_run(h, &op), ERR_NONE);
 }

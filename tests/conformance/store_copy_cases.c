@@ -83,9 +83,7 @@ static void the_two_go_on_apart(void **state)
     help_check_journal(h, &next.op.commit.row);
     help_check_journal(h, &source);
     assert_int_equal(help_load(h, source.id, 0).row.version, source.version);
-    struct store_op erase = { .kind = STORE_ERASE,
-                              .erase = {
-                                  .session = source.key, .version = source.version, .at_ms = 77 } };
+    struct store_op erase = help_erase(&source, 0);
 
     assert_int_equal(help_run(h, &erase), ERR_NONE);
     help_check_journal(h, &next.op.commit.row);
@@ -110,9 +108,7 @@ static void a_copy_has_the_blobs_of_what_it_copied(void **state)
     assert_int_equal(help_run(h, &all.op), ERR_NONE);
     copy_of(h, &less, &source, 1, "c");
     assert_int_equal(help_run(h, &less.op), ERR_NONE);
-    struct store_op erase = { .kind = STORE_ERASE,
-                              .erase = {
-                                  .session = source.key, .version = source.version, .at_ms = 77 } };
+    struct store_op erase = help_erase(&source, 0);
     struct store_op read = { .kind = STORE_BLOB,
                              .blob = { .session = all.op.commit.row.key, .call = 3, .length = 9 } };
 
@@ -143,9 +139,7 @@ static void what_is_not_there_is_not_copied(void **state)
     assert_int_equal(help_run(h, &t.op), ERR_CONFLICT);
     assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
     help_check_journal(h, &source);
-    struct store_op erase = { .kind = STORE_ERASE,
-                              .erase = {
-                                  .session = source.key, .version = source.version, .at_ms = 77 } };
+    struct store_op erase = help_erase(&source, 0);
 
     assert_int_equal(help_run(h, &erase), ERR_NONE);
     copy_of(h, &t, &source, 2, "b");

@@ -3,11 +3,9 @@
 
 static enum err_code erase(struct help *h, const struct store_session *row, uint64_t version)
 {
-    struct store_op op = {
-        .kind = STORE_ERASE,
-        .erase = { .session = row->key, .version = version, .at_ms = 77, .limit = 100 },
-    };
+    struct store_op op = help_erase(row, 100);
 
+    op.erase.version = version;
     return help_run(h, &op);
 }
 
@@ -123,10 +121,7 @@ static int purge(struct help *h, uint32_t limit)
 
 static int erase_in_pieces(struct help *h, const struct store_session *row, uint32_t limit)
 {
-    struct store_op op = {
-        .kind = STORE_ERASE,
-        .erase = { .session = row->key, .version = row->version, .at_ms = 77, .limit = limit },
-    };
+    struct store_op op = help_erase(row, limit);
 
     assert_int_equal(help_run(h, &op), ERR_NONE);
     return op.erase.has_left;
@@ -241,14 +236,10 @@ static void a_tombstone_says_why(void **state)
 {
     struct help *h = *state;
     struct store_session row = help_session(h, "a");
-    struct store_op op = { .kind = STORE_ERASE,
-                           .erase = { .session = row.key,
-                                      .version = row.version,
-                                      .at_ms = 5,
-                                      .why = STORE_ERASURE_RETENTION,
-                                      .limit = 10 } };
+    struct store_op op = help_erase(&row, 10);
     struct store_op load = { .kind = STORE_LOAD, .load.id = row.id };
 
+    op.erase.why = STORE_ERASURE_RETENTION;
     assert_int_equal(help_run(h, &op), ERR_NONE);
     assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
     assert_int_equal(load.load.erasure, STORE_ERASURE_RETENTION);

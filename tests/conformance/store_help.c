@@ -348,6 +348,14 @@ struct store_session help_session(struct help *help, const char *name)
     return tick.op.commit.row;
 }
 
+struct store_op help_erase(const struct store_session *row, uint32_t limit)
+{
+    return (struct store_op){
+        .kind = STORE_ERASE,
+        .erase = { .session = row->key, .version = row->version, .at_ms = 77, .limit = limit }
+    };
+}
+
 struct store_load help_load(struct help *help, struct slice id, int with_texts)
 {
     struct store_op op = { .kind = STORE_LOAD, .load = { .id = id, .with_texts = with_texts } };

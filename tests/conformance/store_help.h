@@ -62,6 +62,9 @@ void help_next(struct help *help, struct tick *tick, const struct store_session 
 /* Creates a session and gives its row as it is stored. */
 struct store_session help_session(struct help *help, const char *name);
 
+/* An erasure at 77 ms of the version that row is, which deletes `limit` rows at once. */
+struct store_op help_erase(const struct store_session *row, uint32_t limit);
+
 /* A formatted text in the arena. */
 struct slice help_text(struct help *help, const char *fmt, ...) PRINTF(2, 3);
 
