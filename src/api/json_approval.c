@@ -1,7 +1,6 @@
 #include "api/json_approval.h"
 
-#include <stdio.h>
-
+#include "api/member.h"
 #include "base/clock.h"
 #include "base/json.h"
 
@@ -37,31 +36,14 @@ size_t json_approval_bytes_max(const struct store_approval *row)
     return FIXED_MAX + 2 * row->body.len + 6 * (row->tool.len + row->session.len);
 }
 
-static void put_text(struct buf *buf, const char *key, struct slice text)
-{
-    json_key(buf, key);
-    if (text.ptr)
-        json_put_str(buf, text);
-    else
-        json_put_null(buf);
-}
-
-/* 0 is "never". */
-static void put_time(struct buf *buf, const char *key, int64_t at_ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    put_text(buf, key, at_ms ? slice_of(clock_text(text, at_ms)) : (struct slice){ 0 });
-}
-
 static void put_decision(struct buf *buf, const struct json *decision)
 {
     json_begin(buf, '{');
-    put_text(buf, "by", json_str(json_get(decision, "by")));
-    put_text(buf, "decision", json_str(json_get(decision, "decision")));
-    put_time(buf, "at", json_int(json_get(decision, "at"), 0));
-    put_text(buf, "note", json_str(json_get(decision, "note")));
-    put_text(buf, "arguments_hash", json_str(json_get(decision, "arguments_hash")));
+    member_put_text(buf, "by", json_str(json_get(decision, "by")));
+    member_put_text(buf, "decision", json_str(json_get(decision, "decision")));
+    member_put_time(buf, "at", json_int(json_get(decision, "at"), 0));
+    member_put_text(buf, "note", json_str(json_get(decision, "note")));
+    member_put_text(buf, "arguments_hash", json_str(json_get(decision, "arguments_hash")));
     json_end(buf, '}');
 }
 
@@ -74,8 +56,8 @@ static void put_people(struct buf *buf, const struct json *body)
     json_put_int(buf, json_int(json_get(body, "approvers"), 0));
     json_key(buf, "still_needed");
     json_put_int(buf, json_int(json_get(body, "still_needed"), 0));
-    put_text(buf, "on_expiry", json_str(json_get(body, "on_expiry")));
-    put_text(buf, "escalate_to", json_str(json_get(body, "escalate_to")));
+    member_put_text(buf, "on_expiry", json_str(json_get(body, "on_expiry")));
+    member_put_text(buf, "escalate_to", json_str(json_get(body, "escalate_to")));
     json_key(buf, "edited");
     json_put_bool(buf, json_bool(json_get(body, "edited"), 0));
     json_key(buf, "decisions");
@@ -90,14 +72,14 @@ static void put_head(struct buf *buf, const struct store_approval *row)
     CLEANUP(buf_release) struct buf id = { .max = ID_TEXT_MAX + 16 };
 
     buf_putf(&id, "%.*s:%u", (int)row->session.len, row->session.ptr, row->call);
-    put_text(buf, "id", buf_slice(&id));
-    put_text(buf, "session", row->session);
-    put_text(buf, "agent", row->agent);
+    member_put_text(buf, "id", buf_slice(&id));
+    member_put_text(buf, "session", row->session);
+    member_put_text(buf, "agent", row->agent);
     json_key(buf, "call");
     json_put_int(buf, row->call);
-    put_text(buf, "kind", slice_of(approval_kind_name(row->kind)));
-    put_text(buf, "status", slice_of(approval_status_name(row->status)));
-    put_text(buf, "tool", row->tool);
+    member_put_text(buf, "kind", slice_of(approval_kind_name(row->kind)));
+    member_put_text(buf, "status", slice_of(approval_status_name(row->status)));
+    member_put_text(buf, "tool", row->tool);
 }
 
 enum err_code json_put_approval(struct buf *buf, const struct store_approval *row, struct err *err)
@@ -114,15 +96,15 @@ enum err_code json_put_approval(struct buf *buf, const struct store_approval *ro
     put_head(buf, row);
     json_key(buf, "arguments");
     json_put_raw(buf, buf_slice(&arguments));
-    put_text(buf, "arguments_hash", json_str(json_get(body, "arguments_hash")));
-    put_text(buf, "risk", json_str(json_get(body, "risk")));
-    put_text(buf, "reason", json_str(json_get(body, "reason")));
-    put_text(buf, "role", json_str(json_get(body, "role")));
+    member_put_text(buf, "arguments_hash", json_str(json_get(body, "arguments_hash")));
+    member_put_text(buf, "risk", json_str(json_get(body, "risk")));
+    member_put_text(buf, "reason", json_str(json_get(body, "reason")));
+    member_put_text(buf, "role", json_str(json_get(body, "role")));
     if (json_get(body, "approvers"))
         put_people(buf, body);
-    put_time(buf, "requested_at", row->requested_at_ms);
-    put_time(buf, "expires_at", row->expires_at_ms);
-    put_time(buf, "decided_at", row->decided_at_ms);
+    member_put_time(buf, "requested_at", row->requested_at_ms);
+    member_put_time(buf, "expires_at", row->expires_at_ms);
+    member_put_time(buf, "decided_at", row->decided_at_ms);
     json_end(buf, '}');
     return ERR_NONE;
 }

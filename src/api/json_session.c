@@ -1,35 +1,12 @@
 #include "api/json_session.h"
 
-#include <stdio.h>
-
-#include "base/clock.h"
+#include "api/member.h"
 #include "base/json.h"
 
 static void put_text(struct buf *buf, const char *key, struct slice text)
 {
     json_key(buf, key);
     json_put_str(buf, text);
-}
-
-static void put_text_or_null(struct buf *buf, const char *key, struct slice text)
-{
-    json_key(buf, key);
-    if (text.ptr)
-        json_put_str(buf, text);
-    else
-        json_put_null(buf);
-}
-
-/* 0 is "never". */
-static void put_time(struct buf *buf, const char *key, int64_t at_ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    json_key(buf, key);
-    if (at_ms == 0)
-        json_put_null(buf);
-    else
-        json_put_str(buf, slice_of(clock_text(text, at_ms)));
 }
 
 /* ---- what it waits for ---- */
@@ -82,8 +59,8 @@ static void put_wait(struct buf *buf, const struct session_wait *wait,
         buf_putf(&detail, " (call %u, attempt %u)", wait->call, wait->attempt);
     json_begin(buf, '{');
     put_text(buf, "on", slice_of(wait_kind_name(wait->on)));
-    put_time(buf, "since", wait->since_ms);
-    put_time(buf, "until", wait->until_ms);
+    member_put_time(buf, "since", wait->since_ms);
+    member_put_time(buf, "until", wait->until_ms);
     put_text(buf, "detail", buf_slice(&detail));
     json_end(buf, '}');
 }
@@ -172,7 +149,7 @@ static enum err_code put_task(struct buf *buf, struct slice body, struct err *er
         return err->code;
     struct slice input = json_str(json_get(root, "input")); /* `created` has it so */
 
-    put_text_or_null(buf, "current_task", input.ptr ? input : json_str(json_get(root, "content")));
+    member_put_text(buf, "current_task", input.ptr ? input : json_str(json_get(root, "content")));
     return ERR_NONE;
 }
 
@@ -198,7 +175,7 @@ static enum err_code put_end(struct buf *buf, const struct store_load *load, str
 
     if (load->row.ended_at_ms != 0 && read_body(&end, load->end, "end of the turn", err))
         return err->code;
-    put_text_or_null(buf, "output", json_str(json_get(end, "output")));
+    member_put_text(buf, "output", json_str(json_get(end, "output")));
     if (end && status == STATUS_FAILED) {
         put_error(buf, end);
     } else {
@@ -250,10 +227,10 @@ static enum err_code put_metadata(struct buf *buf, struct slice metadata, struct
 
 static void put_tail(struct buf *buf, const struct store_session *row)
 {
-    put_text_or_null(buf, "parent", row->parent.len ? row->parent : (struct slice){ NULL, 0 });
-    put_time(buf, "created_at", row->created_at_ms);
-    put_time(buf, "updated_at", row->updated_at_ms);
-    put_time(buf, "ended_at", row->ended_at_ms);
+    member_put_text(buf, "parent", row->parent.len ? row->parent : (struct slice){ NULL, 0 });
+    member_put_time(buf, "created_at", row->created_at_ms);
+    member_put_time(buf, "updated_at", row->updated_at_ms);
+    member_put_time(buf, "ended_at", row->ended_at_ms);
 }
 
 size_t json_session_bytes_max(const struct store_load *load)

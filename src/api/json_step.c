@@ -2,27 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
-
-static void put_text(struct buf *buf, const char *key, struct slice text)
-{
-    json_key(buf, key);
-    if (text.ptr)
-        json_put_str(buf, text);
-    else
-        json_put_null(buf);
-}
-
-static void put_time(struct buf *buf, const char *key, int64_t at_ms)
-{
-    char text[CLOCK_TEXT_MAX];
-
-    json_key(buf, key);
-    if (at_ms)
-        json_put_str(buf, slice_of(clock_text(text, at_ms)));
-    else
-        json_put_null(buf);
-}
+#include "api/member.h"
 
 static void put_duration(struct buf *buf, int64_t duration_ms)
 {
@@ -41,8 +21,8 @@ static void put_error(struct buf *buf, struct slice code, struct slice message)
         return;
     }
     json_begin(buf, '{');
-    put_text(buf, "code", code);
-    put_text(buf, "message", message.ptr ? message : SLICE_LIT(""));
+    member_put_text(buf, "code", code);
+    member_put_text(buf, "message", message.ptr ? message : SLICE_LIT(""));
     json_end(buf, '}');
 }
 
@@ -51,16 +31,16 @@ static void put_try(struct buf *buf, const struct step_try *try)
     json_begin(buf, '{');
     json_key(buf, "attempt");
     json_put_int(buf, try->attempt);
-    put_text(buf, "status", slice_of(try_status_name(try->status)));
-    put_time(buf, "started_at", try->started_at_ms);
-    put_time(buf, "ended_at", try->ended_at_ms);
+    member_put_text(buf, "status", slice_of(try_status_name(try->status)));
+    member_put_time(buf, "started_at", try->started_at_ms);
+    member_put_time(buf, "ended_at", try->ended_at_ms);
     put_duration(buf, try->duration_ms);
     if (try->status == TRY_INTERRUPTED)
-        put_text(buf, "by", try->code);
+        member_put_text(buf, "by", try->code);
     else
         put_error(buf, try->code, try->message);
     if (try->errors.len > 0)
-        put_text(buf, "stderr", try->errors);
+        member_put_text(buf, "stderr", try->errors);
     json_end(buf, '}');
 }
 
@@ -104,12 +84,12 @@ static void put_texts(struct buf *buf, const struct step *step)
         json_put_str(buf, step->input);
     else
         json_put_null(buf);
-    put_text(buf, "output", step->output);
+    member_put_text(buf, "output", step->output);
     put_error(buf, step->code, step->message);
     if (step->settled_by.ptr)
-        put_text(buf, "settled_by", step->settled_by);
+        member_put_text(buf, "settled_by", step->settled_by);
     if (step->note.ptr)
-        put_text(buf, "note", step->note);
+        member_put_text(buf, "note", step->note);
     if (step->is_shortened) {
         json_key(buf, "shortened");
         json_put_bool(buf, 1);
@@ -137,11 +117,11 @@ void json_put_step(struct buf *buf, const struct step *step)
                    step->call);
     step_put_action(&action, step);
     json_begin(buf, '{');
-    put_text(buf, "id", slice_of(id));
-    put_time(buf, "timestamp", step->at_ms);
-    put_text(buf, "action", buf_slice(&action));
+    member_put_text(buf, "id", slice_of(id));
+    member_put_time(buf, "timestamp", step->at_ms);
+    member_put_text(buf, "action", buf_slice(&action));
     put_texts(buf, step);
-    put_text(buf, "status", slice_of(step_status_name(step->status)));
+    member_put_text(buf, "status", slice_of(step_status_name(step->status)));
     json_key(buf, "turn");
     json_put_int(buf, step->turn);
     json_key(buf, "attempt");
@@ -149,7 +129,7 @@ void json_put_step(struct buf *buf, const struct step *step)
     put_duration(buf, last                ? last->duration_ms
                       : step->ended_at_ms ? step->ended_at_ms - step->at_ms
                                           : -1);
-    put_time(buf, "ended_at", step->ended_at_ms);
+    member_put_time(buf, "ended_at", step->ended_at_ms);
     put_usage(buf, step);
     if (step->kind == STEP_MODEL)
         put_calls(buf, step);

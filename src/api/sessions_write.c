@@ -259,8 +259,6 @@ static int is_printable(struct slice text)
 static int read_key(struct ask *ask, struct change *change, struct refusal *ret_refusal)
 {
     struct slice key = http_request_header(ask->request, "Idempotency-Key");
-    struct sha256 hash = sha256_of(http_request_body(ask->request));
-
     struct slice method = http_request_method(ask->request);
     struct slice path =
         http_request_path(ask->request); /* a route's: no longer than one, an id and a number */
@@ -273,6 +271,8 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
                       IDEMPOTENCY_KEY_MAX);
     (void)snprintf(change->route, sizeof(change->route), "%.*s %.*s", (int)method.len, method.ptr,
                    (int)path.len, path.ptr);
+    struct sha256 hash = sha256_of(http_request_body(ask->request));
+
     change->request.idempotency = (struct store_idempotency){
         .tenant = SLICE_LIT(""),
         .route = slice_of(change->route),

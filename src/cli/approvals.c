@@ -129,15 +129,9 @@ static int print_list(const struct args *args, const struct json *page)
     const struct json *data = json_get(page, "data");
     CLEANUP(buf_release) struct buf out = { .max = OUT_BYTES_MAX };
     struct term term = term_of(stdout, args);
-    struct err err = { 0 };
 
-    if (args_has(args, "json")) {
-        if (json_write(&out, data, &err))
-            return command_fail(EXIT_FAILED, "%s", err.msg);
-        buf_puts(&out, "\n");
-        term_put(&term, &out);
-        return EXIT_GOOD;
-    }
+    if (args_has(args, "json"))
+        return client_print_json(data);
     for (size_t i = 0; i < json_count(data); i++) {
         buf_puts(&out, i ? "\n" : "");
         put_approval(&out, &term, json_at(data, i));

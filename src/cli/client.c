@@ -13,6 +13,7 @@ enum {
     CALL_TIMEOUT_MS = 30000,
     CONNECT_TIMEOUT_MS = 5000,
     ANSWER_BYTES_MAX = 512 * 1024 * 1024,
+    JSON_BYTES_MAX = 1024 * 1024 * 1024,
     PROBLEM_BODY_MAX = 64 * 1024,
     RETRY_FIRST_MS = 50,
     RETRY_MAX_MS = 1000,
@@ -330,6 +331,17 @@ int client_get(struct client *client, const char *path, struct answer *ret_answe
                                                 : "the server's answer is none that pawl gives");
     answer_release(&answer);
     return status;
+}
+
+int client_print_json(const struct json *json)
+{
+    CLEANUP(buf_release) struct buf text = { .max = JSON_BYTES_MAX };
+    struct err err = { 0 };
+
+    if (json_write(&text, json, &err))
+        return command_fail(EXIT_FAILED, "%s", err.msg);
+    (void)printf("%s\n", buf_cstr(&text));
+    return EXIT_GOOD;
 }
 
 void client_put_escaped(struct buf *url, struct slice text)

@@ -90,17 +90,6 @@ static int print_table(const struct args *args, const struct json *page)
     return EXIT_GOOD;
 }
 
-static int print_json(const struct json *page)
-{
-    CLEANUP(buf_release) struct buf text = { .max = (size_t)1024 * 1024 * 1024 };
-    struct err err = { 0 };
-
-    if (json_write(&text, json_get(page, "data"), &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
-    (void)printf("%s\n", buf_cstr(&text));
-    return EXIT_GOOD;
-}
-
 static int run(const struct args *args)
 {
     CLEANUP(buf_release) struct buf path = { .max = (size_t)1024 * 1024 };
@@ -117,7 +106,8 @@ static int run(const struct args *args)
     int status = client_get(&client, buf_cstr(&path), &answer);
 
     if (status == EXIT_GOOD)
-        status = args_has(args, "json") ? print_json(answer.json) : print_table(args, answer.json);
+        status = args_has(args, "json") ? client_print_json(json_get(answer.json, "data"))
+                                        : print_table(args, answer.json);
     answer_release(&answer);
     client_close(&client);
     return status;

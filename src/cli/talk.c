@@ -18,17 +18,6 @@ int talk_print_session(const struct args *args, const struct json *session)
     return EXIT_GOOD;
 }
 
-static int print_json(const struct json *answer)
-{
-    CLEANUP(buf_release) struct buf out = { .max = OUT_BYTES_MAX };
-    struct err err = { 0 };
-
-    if (json_write(&out, answer, &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
-    (void)printf("%s\n", buf_cstr(&out));
-    return EXIT_GOOD;
-}
-
 static void on_lost(void *arg)
 {
     (void)arg;
@@ -42,7 +31,7 @@ static int print_answer(struct client *client, const struct args *args, const st
     if (answer->status != talk->status)
         return command_fail(EXIT_FAILED, "%s", answer->problem);
     if (args_has(args, "json"))
-        return print_json(answer->json);
+        return client_print_json(answer->json);
     return talk->print ? talk->print(client, args, answer->json)
                        : talk_print_session(args, answer->json);
 }

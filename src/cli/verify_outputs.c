@@ -15,7 +15,7 @@ void verify_outputs_add(struct verify_outputs *outputs, const struct store_event
         outputs->at = xrealloc(outputs->at, outputs->cap * sizeof(*outputs->at));
     }
     named = &outputs->at[outputs->n++];
-    *named = (struct named_output){ .seq = event->seq, .call = blob->call, .bytes = blob->bytes };
+    *named = (struct named_output){ .seq = event->seq, .call = blob->call };
     (void)snprintf(named->hash, sizeof(named->hash), "%.*s", (int)blob->hash.len, blob->hash.ptr);
 }
 

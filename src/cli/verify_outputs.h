@@ -13,7 +13,6 @@
 struct named_output {
     uint32_t seq; /* of the event that names it */
     uint32_t call;
-    uint64_t bytes;
     char hash[SHA256_TEXT_MAX];
 };
 

@@ -21,7 +21,6 @@
 
 enum {
     HELD_BYTES_LIMIT = 1024 * 1024 * 1024, /* one piece may be of any size; this is none */
-    HEAD_BYTES_MAX = 1024,
     READ_BYTES = 4096,
 };
 

@@ -146,6 +146,9 @@ test('a person says that it happened, once', async (t) => {
     const pawl = await setUp(t);
     const { id, call } = await inDoubt(pawl);
     const settle = (...args) => pawl.cli(['settle', id, String(call), ...args]);
+    const asked = (await pawl.cli(['approvals'])).stdout;
+
+    assert.ok(asked.includes(`: pawl settle ${id} ${call} happened|not_happened\n`), asked);
     const early = await pawl.api('GET', `/v1/sessions/${id}/steps`);
 
     assert.equal(early.body.data.at(-1).attempts.at(-1).status, 'IN_DOUBT');
