@@ -184,6 +184,7 @@ void build_server(struct build *build)
         .instructions_bytes = (size_t)fields_number(limits, "instructions"),
         .tool_output_bytes = (size_t)fields_number(limits, "tool_output"),
         .output_bytes = (size_t)fields_number(limits, "output"),
+        .tool_calls = (uint32_t)fields_number(limits, "tool_calls"),
         .tool_runs = (uint32_t)fields_number(limits, "tool_runs"),
         .model_calls = (uint32_t)fields_number(limits, "model_calls"),
         .streams = (uint32_t)fields_number(limits, "streams"),

@@ -92,6 +92,7 @@ struct config_limits {
     size_t instructions_bytes;
     size_t tool_output_bytes; /* of one, to the model */
     size_t output_bytes;      /* of one, kept */
+    uint32_t tool_calls;      /* of an answer that are run */
     uint32_t tool_runs;       /* commands that run at the same time on this machine */
     uint32_t model_calls;     /* calls in flight */
     uint32_t streams;         /* of events, open */

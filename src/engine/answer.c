@@ -2,9 +2,9 @@
  * answer.c - what came of a model call, as events.
  *
  * A tool call that cannot be carried out (arguments.h) is recorded as refused, and its error answer
- * follows in the same tick. Calls beyond the 32 that a session holds at once get theirs in the same
- * message and are not recorded as calls; if no call of an answer finds a place, the model is asked
- * again with those answers.
+ * follows in the same tick. Calls beyond limits.tool_calls, or the 32 that a session holds at once,
+ * get theirs in the same message and are not recorded as calls; if no call of an answer finds a
+ * place, the model is asked again with those answers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,21 +137,36 @@ static struct slice usage_json(struct tick *tick, const struct usage *usage)
     return arena_slice(tick->arena, buf_slice(&json));
 }
 
-/* The wire of the answer, and behind it the answers to calls that found no slot. */
-static void put_wire(struct tick *tick, const struct model_result *result, size_t taken,
-                     struct buf *wire)
+/* What the model is told of calls that are not run. */
+static struct slice unplaced_text(struct tick *tick, unsigned slots)
 {
-    struct slice text =
-        taken > 0 ? tick_text(tick, "Not run: at most %d tool calls at a time. Ask for it again.",
-                              SESSION_CALLS_MAX)
-                  : tick_text(tick,
-                              "Not run: %d earlier tool calls of this session have no "
-                              "result yet, and it takes no more until one has.",
-                              SESSION_CALLS_MAX);
+    unsigned most = tick->live->engine->deps.config->limits.tool_calls;
 
+    if (slots == 0)
+        return tick_text(tick,
+                         "Not run: %d earlier tool calls of this session have no result yet, and "
+                         "it takes no more until one has.",
+                         SESSION_CALLS_MAX);
+    return tick_text(tick, "Not run: at most %u tool calls at a time. Ask for it again.",
+                     most <= slots ? most : SESSION_CALLS_MAX);
+}
+
+/*
+ * The wire of the answer, and behind it the answers to the calls from `taken` on. What the client
+ * dropped has no place in the wire, so the last of these tells of it.
+ */
+static void put_wire(struct tick *tick, const struct model_result *result, size_t taken,
+                     struct slice text, struct buf *wire)
+{
+    struct slice last = text;
+
+    if (result->calls_dropped > 0)
+        last = tick_text(tick, "%.*s The %zu calls behind this one were not even read.",
+                         (int)text.len, text.ptr, result->calls_dropped);
     buf_put(wire, result->wire);
     for (size_t i = taken; i < result->calls_n; i++)
-        engine_format(tick->live)->put_tool_result(wire, result->calls[i].id, text, 1);
+        engine_format(tick->live)
+            ->put_tool_result(wire, result->calls[i].id, i + 1 < result->calls_n ? text : last, 1);
 }
 
 /* What it cost: by its usage, or where the provider did not say, all that was reserved. */
@@ -195,6 +210,17 @@ static void too_large(struct tick *tick, const struct answer *answer)
     failed(tick, &refused);
 }
 
+/* How many of so many calls are carried out. */
+static uint32_t calls_taken(const struct tick *tick, size_t asked)
+{
+    uint32_t slots = session_free_slots(&tick->state);
+    uint32_t most = tick->live->engine->deps.config->limits.tool_calls;
+
+    if (slots < most)
+        most = slots;
+    return asked < most ? (uint32_t)asked : most;
+}
+
 static void answered(struct tick *tick, struct answer *answer)
 {
     const struct model_result *result = &answer->result;
@@ -203,7 +229,7 @@ static void answered(struct tick *tick, struct answer *answer)
                                    .call = answer->call,
                                    .attempt = answer->attempt };
     unsigned slots = session_free_slots(&tick->state);
-    uint32_t n = (uint32_t)(result->calls_n < slots ? result->calls_n : slots);
+    uint32_t n = calls_taken(tick, result->calls_n);
     struct declared *declared = arena_alloc(tick->arena, (n + 1) * sizeof(*declared));
     const struct event_extra *call_extras[SESSION_CALLS_MAX];
     const struct event_extra extras[] = {
@@ -221,12 +247,12 @@ static void answered(struct tick *tick, struct answer *answer)
     event.model_answered.finish = result->finish;
     event.model_answered.calls_n = n;
     event.model_answered.first_call = n ? tick->state.last_call + 1 : 0;
-    event.model_answered.unplaced = (uint32_t)(result->calls_n - n);
+    event.model_answered.unplaced = (uint32_t)(result->calls_n - n + result->calls_dropped);
     for (uint32_t i = 0; i < n; i++) {
         declare(tick, &result->calls[i], &event.model_answered.calls[i], &declared[i]);
         call_extras[i] = declared[i].extras;
     }
-    put_wire(tick, result, n, &wire);
+    put_wire(tick, result, n, unplaced_text(tick, slots), &wire);
     const struct tick_event add = {
         .event = &event, .extras = extras, .call_extras = call_extras, .wire = buf_slice(&wire)
     };

@@ -389,6 +389,10 @@ void request_refuse(struct engine_request *request, const char *code, enum err_c
                     const char *message);
 /* The core rejected its event: 409, with what the session is at. */
 void request_refuse_state(struct tick *tick, struct engine_request *request);
+/* Whether the instructions can be had from the request's context, within limits.instructions; if
+ * not, it is refused. */
+int request_fills(struct engine *engine, struct engine_request *request,
+                  const struct revision *revision);
 /* Whether it asks for a budget in dollars that cannot be kept; then it is refused. NULL: the model
  * is gone from the configuration, nothing is called. */
 int request_lacks_price(struct engine_request *request, const struct config_model *model);

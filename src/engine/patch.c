@@ -19,13 +19,8 @@ static struct slice context_of(const struct tick *tick)
 /* What the session could not go on with is refused before anything of it is recorded. */
 static int is_good(struct live *live, struct engine_request *request)
 {
-    CLEANUP(buf_release) struct buf instructions = { .max = HISTORY_BYTES_MAX };
-
-    if (request->context.len > 0 &&
-        revision_instructions(live->revision, request->context, &instructions, &request->err)) {
-        request->code = "context_incomplete";
+    if (request->context.len > 0 && !request_fills(live->engine, request, live->revision))
         return 0;
-    }
     return !request_lacks_price(request, engine_model(live));
 }
 

@@ -15,6 +15,31 @@ void request_refuse(struct engine_request *request, const char *code, enum err_c
     (void)err_set(&request->err, err_code, "%s", message);
 }
 
+int request_fills(struct engine *engine, struct engine_request *request,
+                  const struct revision *revision)
+{
+    size_t max = engine->deps.config->limits.instructions_bytes;
+    CLEANUP(buf_release) struct buf text = { .max = max };
+
+    if (request->context.len > STORE_BODY_MAX) {
+        (void)err_set(&request->err, ERR_LIMIT, "a context of at most %d MiB is kept",
+                      STORE_BODY_MAX / 1024 / 1024);
+        return 0;
+    }
+    enum err_code code = revision_instructions(revision, request->context, &text, &request->err);
+
+    if (code == ERR_LIMIT) {
+        request->code = "instructions_too_large";
+        (void)err_set(&request->err, ERR_INVALID,
+                      "with this context the agent's instructions are larger than the %zu bytes "
+                      "that limits.instructions allows",
+                      max);
+    } else if (code) {
+        request->code = "context_incomplete";
+    }
+    return code == ERR_NONE;
+}
+
 int request_lacks_price(struct engine_request *request, const struct config_model *model)
 {
     if (request->budget.nanousd == 0 || !model || model->has_price)
@@ -246,7 +271,6 @@ static void check_create(struct engine *engine, struct asked *asked)
 {
     struct engine_request *request = asked->request;
     const struct config_agent *agent = config_agent(engine->deps.config, request->agent);
-    CLEANUP(buf_release) struct buf instructions = { .max = HISTORY_BYTES_MAX };
 
     if (!agent) {
         request->code = "unknown_agent";
@@ -259,11 +283,8 @@ static void check_create(struct engine *engine, struct asked *asked)
         return;
     struct revision *revision = engine_revision(engine, slice_of(agent->revision));
     ASSERT(revision); /* engine_start() read all of them */
-    if (revision_instructions(revision, request->context, &instructions, &request->err)) {
-        request->code = "context_incomplete";
-        return;
-    }
-    asked->revision = revision_ref(revision);
+    if (request_fills(engine, request, revision))
+        asked->revision = revision_ref(revision);
 }
 
 /* ---- messages and the rest ---- */

@@ -159,14 +159,16 @@ static int is_once(const struct book_session *session, const char *tool)
     return 0;
 }
 
-/* Calls that are still in doubt, although their turn is over, take the place of others. */
-static size_t free_slots(const struct book_session *session)
+/* How many of an answer's calls are run. Those that are still in doubt, although their turn is
+ * over, take the place of others. */
+static size_t calls_room(const struct book_event *e)
 {
+    size_t most = e->world->scene.config.limits.tool_calls;
     size_t n = CALLS_MAX;
 
-    for (size_t i = 0; i < session->calls_n; i++)
-        n -= session->calls[i].state != TOOLING_CLOSED;
-    return n;
+    for (size_t i = 0; i < e->session->calls_n; i++)
+        n -= e->session->calls[i].state != TOOLING_CLOSED;
+    return n < most ? n : most;
 }
 
 static void open_call(struct book_event *e, const struct given_answer *given, size_t i,
@@ -216,7 +218,7 @@ static void add_answer(struct book_event *e, const struct given_answer *given)
         item.results = xcalloc(given->calls_n, sizeof(*item.results));
     for (size_t i = 0; i < given->calls_n; i++) {
         (void)snprintf(item.results[i].id, sizeof(item.results[i].id), "%s", given->calls[i].id);
-        item.results[i].is_there = i >= free_slots(e->session); /* answered at once: too many */
+        item.results[i].is_there = i >= calls_room(e); /* answered at once: too many */
     }
     book_item_add(e->session, &item);
 }
@@ -269,11 +271,10 @@ static void answered(struct book_event *e)
     if (!is_same(used, given->has_usage ? cost(session->agent->model, &given->usage)
                                         : session->model.reserved))
         book_wrong(e, "it cost something else");
-    if (json_count(calls) !=
-        (given->calls_n < free_slots(session) ? given->calls_n : free_slots(session)))
+    if (json_count(calls) != (given->calls_n < calls_room(e) ? given->calls_n : calls_room(e)))
         book_wrong(e, "the model asked for %zu calls", given->calls_n);
     if (json_count(calls) + (size_t)json_int(json_get(e->body, "unplaced"), 0) != given->calls_n)
-        book_wrong(e, "calls that found no slot are counted wrongly");
+        book_wrong(e, "calls that are not run are counted wrongly");
     session->spent = add(session->spent, used);
     session->model.reserved = (struct money){ 0 };
     session->model.state = ASKING_NOT;

@@ -147,6 +147,8 @@ void scene_draw(struct world *world)
         retention.age_ms = 1000 + below(world, 20000);
     if (below(world, 6) == 0)
         retention.bytes = below(world, 20000);
+    uint32_t tool_calls = below(world, 4) ? CALLS_MAX : 1 + below(world, 4);
+
     scene->config = (struct config){ .path = "sim",
                                      .retention = retention,
                                      .accounts = &scene->account,
@@ -158,7 +160,9 @@ void scene_draw(struct world *world)
                                      .agents = scene->agents,
                                      .agents_n = agents_n,
                                      .limits = { .tool_output_bytes = OUTPUT_MODEL_MAX,
+                                                 .instructions_bytes = 65536,
                                                  .output_bytes = 65536,
+                                                 .tool_calls = tool_calls,
                                                  .tool_runs = 1 + below(world, 5),
                                                  .model_calls = 1 + below(world, 4),
                                                  .crashes = 3 + below(world, 4) } };

@@ -263,6 +263,8 @@ static inline void set_config(struct world *w)
                                  .agents = &w->agent,
                                  .agents_n = 1,
                                  .limits = { .tool_output_bytes = 65536,
+                                             .instructions_bytes = 65536,
+                                             .tool_calls = 32,
                                              .output_bytes = 1 << 20,
                                              .tool_runs = 4,
                                              .model_calls = 4,

@@ -59,9 +59,8 @@ static const char full[] =
     "  other: { model: own, instructions: x, tools: [say] }\n"
     "  player: { model: play, instructions: x }\n"
     "retention: { age: 90d, bytes: 50GiB }\n"
-    "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_runs: 3, model_calls: "
-    "7, "
-    "crashes: 2 }\n";
+    "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_calls: 5, "
+    "tool_runs: 3, model_calls: 7, streams: 9, response_buffers: 32MiB, crashes: 2 }\n";
 
 static void everything_arrives(void **state)
 {
@@ -78,6 +77,9 @@ static void everything_arrives(void **state)
     assert_int_equal(config->limits.request_bytes, 2 * 1024 * 1024);
     assert_int_equal(config->limits.tool_output_bytes, 65536);
     assert_int_equal(config->limits.instructions_bytes, 8192);
+    assert_int_equal(config->limits.tool_calls, 5);
+    assert_int_equal(config->limits.streams, 9);
+    assert_int_equal(config->limits.response_bytes, 32 * 1024 * 1024);
     assert_int_equal(config->limits.tool_runs, 3);
     assert_int_equal(config->retention.age_ms, INT64_C(90) * 24 * 3600 * 1000);
     assert_int_equal(config->retention.bytes, INT64_C(50) << 30);
@@ -227,6 +229,11 @@ static void what_is_absent_has_its_default(void **state)
     assert_int_equal(config->limits.request_bytes, 1048576);
     assert_int_equal(config->limits.instructions_bytes, 262144);
     assert_int_equal(config->limits.tool_output_bytes, 262144);
+    assert_int_equal(config->limits.tool_calls, 32);
+    assert_int_equal(config->limits.streams, 10000);
+    assert_int_equal(config->limits.response_bytes, 64 * 1024 * 1024);
+    assert_int_equal(config->agents[0].limits.steps, 1000);
+    assert_int_equal(config->agents[0].limits.wall_ms, 24 * 3600 * 1000);
     assert_true(config->limits.tool_runs >= 8);
     assert_int_equal(config->limits.model_calls, 10000);
     assert_int_equal(config->limits.crashes, 5);
