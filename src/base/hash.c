@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,6 +17,11 @@ struct sha256 sha256_of(struct slice bytes)
     sha256_update(&ctx, bytes.len, (const uint8_t *)bytes.ptr);
     sha256_digest(&ctx, SHA256_BYTES, hash.bytes);
     return hash;
+}
+
+int sha256_is_same(const struct sha256 *a, const struct sha256 *b)
+{
+    return memeql_sec(a->bytes, b->bytes, SHA256_BYTES);
 }
 
 struct sha256_sum {

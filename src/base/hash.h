@@ -14,7 +14,10 @@ struct sha256 {
 
 struct sha256 sha256_of(struct slice bytes);
 
-/* The same of what comes in parts: sha256_sum_get() is that of all that was added so far. */
+/* In a time that does not depend on where they differ. */
+int sha256_is_same(const struct sha256 *a, const struct sha256 *b);
+
+/* SHA-256 of what comes in parts: sha256_sum_get() is that of all that was added so far. */
 struct sha256_sum;
 struct sha256_sum *sha256_sum_new(void);
 void sha256_sum_add(struct sha256_sum *sum, struct slice bytes);

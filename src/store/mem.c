@@ -209,6 +209,7 @@ static void free_rows(struct mem_store *m)
         mem_drop(m->blobs[i].data);
     }
     free_revisions(m->revisions);
+    mem_api_keys_free(m);
     map_free(m->session_by_id);
     free(m->sessions);
     free(m->inbox);

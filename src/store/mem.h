@@ -69,6 +69,8 @@ struct mem_store {
     struct mem_blob *blobs;
     size_t blobs_n, blobs_cap;
     struct map *revisions;
+    struct store_api_key *api_keys; /* by key; their slices are ours */
+    size_t api_keys_n, api_keys_cap;
     struct mem_worker *workers; /* id i is workers[i - 1] */
     size_t workers_n, workers_cap;
     uint32_t epoch_last;
@@ -93,6 +95,12 @@ const struct store_idempotency *mem_key(const struct mem_store *m,
 /* One operation, at once; the outcome is in op. */
 void mem_write(struct mem_store *m, struct store_op *op);
 void mem_read(struct mem_store *m, struct store_op *op);
+
+/* mem_api_key.c */
+void mem_api_key_add(struct mem_store *m, struct store_op *op);
+void mem_api_key_revoke(struct mem_store *m, struct store_op *op);
+void mem_api_keys(struct mem_store *m, struct store_op *op);
+void mem_api_keys_free(struct mem_store *m);
 
 /* Filters of lists; see struct store_filter. */
 int mem_matches(const struct mem_session *session, const struct store_filter *filter);

@@ -448,6 +448,8 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_ERASE: erase(m, op); break;
     case STORE_PURGE: purge(m, op); break;
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
+    case STORE_API_KEY_ADD: mem_api_key_add(m, op); break;
+    case STORE_API_KEY_REVOKE: mem_api_key_revoke(m, op); break;
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -459,6 +461,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
+    case STORE_API_KEYS:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__);
     }
 }

@@ -467,6 +467,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_APPROVAL: approval(m, op); break;
     case STORE_REVISION_GET: revision_get(m, op); break;
     case STORE_SIZE: op->size.used = used_bytes(m); break;
+    case STORE_API_KEYS: mem_api_keys(m, op); break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
@@ -475,6 +476,8 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }
 }

@@ -55,6 +55,7 @@ enum statement {
     ST_APPROVAL,
     ST_TOMBSTONE,
     ST_SIZE,
+    ST_API_KEYS,
     STATEMENT_COUNT
 };
 
@@ -107,6 +108,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_SIZE] = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p,"
                 " pragma_freelist_count f, pragma_page_size s",
     [ST_TOMBSTONE] = "SELECT erased_at_ms, reason FROM tombstone WHERE id = ?1",
+    [ST_API_KEYS] = "SELECT key, id, secret_hash, name, roles, tenant, created_at_ms, created_by,"
+                    " revoked_at_ms FROM api_key WHERE key > ?1 ORDER BY key LIMIT ?2",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
 
@@ -532,6 +535,45 @@ static void read_one_approval(struct rows *rows, struct store_op *op)
     }
 }
 
+/* ---- keys of the API ---- */
+
+static struct store_api_key read_api_key(struct rows *rows)
+{
+    return (struct store_api_key){
+        .key = column_int(rows, 0, INT64_MAX),
+        .id = column_text(rows, 1),
+        .secret_hash = column_text(rows, 2),
+        .name = column_text(rows, 3),
+        .roles = column_text(rows, 4),
+        .tenant = column_text(rows, 5),
+        .created_at_ms = column_int(rows, 6, INT64_MAX),
+        .created_by = column_text(rows, 7),
+        .revoked_at_ms = column_int(rows, 8, INT64_MAX),
+    };
+}
+
+static void read_api_keys(struct rows *rows, struct store_op *op)
+{
+    struct store_api_key *found = arena_alloc(rows->arena, op->api_keys.limit * sizeof(*found));
+
+    op->api_keys.rows_n = 0;
+    op->api_keys.has_more = 0;
+    op->api_keys.rows = found;
+    sqlite_bind_int(rows->st, 1, op->api_keys.after_key);
+    sqlite_bind_int(rows->st, 2, (int64_t)op->api_keys.limit + 1);
+    while (next(rows)) {
+        if (page_is_full(rows, op->api_keys.rows_n, op->api_keys.limit)) {
+            op->api_keys.has_more = 1;
+            return;
+        }
+        struct store_api_key row = read_api_key(rows);
+
+        if (!is_sound(rows, "the API key", row.key, row.key))
+            return;
+        found[op->api_keys.rows_n++] = row;
+    }
+}
+
 /* ---- dispatch ---- */
 
 /* A list is prepared for its filter each time: 50 us beside a page of rows. */
@@ -558,6 +600,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_APPROVAL: return r->st[ST_APPROVAL];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_SIZE: return r->st[ST_SIZE];
+    case STORE_API_KEYS: return r->st[ST_API_KEYS];
     case STORE_LIST:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
@@ -567,6 +610,8 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a write is not read", __FILE__, __LINE__);
@@ -584,6 +629,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_APPROVALS: read_approvals(rows, &op->approvals); break;
     case STORE_APPROVAL: read_one_approval(rows, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
+    case STORE_API_KEYS: read_api_keys(rows, op); break;
     case STORE_SIZE:
         if (next(rows))
             op->size.used = sqlite3_column_int64(rows->st, 0);
@@ -597,6 +643,8 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_OP_KIND_COUNT: break;
     }
 }

@@ -190,9 +190,21 @@ static const char tables_6[] =
     "ALTER TABLE tombstone ADD COLUMN reason TEXT NOT NULL DEFAULT 'request';"
     "CREATE INDEX session_ended_at ON session (ended_at_ms) WHERE ended_at_ms <> 0;";
 
-static const char *const migrations[] = {
-    tables_1, tables_2, tables_3, tables_4, tables_5, tables_6
-};
+/* Keys to the API: the secret itself is nowhere. */
+static const char tables_7[] = "CREATE TABLE api_key ("
+                               "  key INTEGER PRIMARY KEY AUTOINCREMENT,"
+                               "  id TEXT NOT NULL UNIQUE,"   /* public: the middle of its text */
+                               "  secret_hash TEXT NOT NULL," /* SHA-256 of the secret, in hex */
+                               "  name TEXT NOT NULL,"        /* what `by` says in journals */
+                               "  roles TEXT NOT NULL,"       /* with commas between them */
+                               "  tenant TEXT NOT NULL,"      /* '': the default tenant */
+                               "  created_at_ms INTEGER NOT NULL,"
+                               "  created_by TEXT NOT NULL,"
+                               "  revoked_at_ms INTEGER NOT NULL" /* 0: in force */
+                               ") STRICT;";
+
+static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4,
+                                          tables_5, tables_6, tables_7 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

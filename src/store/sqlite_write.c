@@ -103,6 +103,12 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         " ORDER BY e.blob LIMIT 1), 9223372036854775807)",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
+    [ST_API_KEY_HAS] = "SELECT 1 FROM api_key WHERE id = ?1",
+    [ST_API_KEY_INSERT] = "INSERT INTO api_key (id, secret_hash, name, roles, tenant,"
+                          " created_at_ms, created_by, revoked_at_ms)"
+                          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [ST_API_KEY_REVOKE] = "UPDATE api_key SET revoked_at_ms = CASE revoked_at_ms WHEN 0 THEN ?2"
+                          " ELSE revoked_at_ms END WHERE id = ?1",
 };
 
 enum err_code write_prepare(struct write *w, struct err *err)
@@ -242,6 +248,8 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_ERASE: return write_erase(w, op, o);
     case STORE_PURGE: return write_purge(w, op, o);
     case STORE_SWEEP: return write_sweep(w, op, o);
+    case STORE_API_KEY_ADD: return write_api_key_add(w, op, o);
+    case STORE_API_KEY_REVOKE: return write_api_key_revoke(w, op, o);
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -253,6 +261,7 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
+    case STORE_API_KEYS:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a read is not written", __FILE__, __LINE__);

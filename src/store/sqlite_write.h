@@ -61,6 +61,9 @@ enum statement {
     ST_BLOB_PIECES_DELETE,
     ST_BLOBS_ERASED_CLEAR,
     ST_SWEEP,
+    ST_API_KEY_HAS,
+    ST_API_KEY_INSERT,
+    ST_API_KEY_REVOKE,
     STATEMENT_COUNT
 };
 
@@ -125,5 +128,11 @@ enum progress write_inbox(struct write *w, const struct store_op *op, struct wri
 enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_purge(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_sweep(struct write *w, const struct store_op *op, struct write_outcome *o);
+
+/* sqlite_api_key.c */
+enum progress write_api_key_add(struct write *w, const struct store_op *op,
+                                struct write_outcome *o);
+enum progress write_api_key_revoke(struct write *w, const struct store_op *op,
+                                   struct write_outcome *o);
 
 #endif

@@ -80,6 +80,8 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
     case STORE_PURGE:
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -92,6 +94,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
+    case STORE_API_KEYS:
     case STORE_OP_KIND_COUNT: break;
     }
     return 0;
@@ -189,6 +192,18 @@ static enum err_code check_commit(const struct store_commit *commit, struct err 
     return check_idempotency(&commit->idempotency, err);
 }
 
+static enum err_code check_api_key(const struct store_api_key *row, struct err *err)
+{
+    if (check_name(row->id, "a key's id", err) ||
+        check_name(row->secret_hash, "a key's hash", err) ||
+        check_name(row->name, "a key's name", err) ||
+        check_name(row->roles, "a key's roles", err) ||
+        check_name(row->tenant, "a tenant's name", err) ||
+        check_name(row->created_by, "who made a key", err))
+        return err->code;
+    return ERR_NONE;
+}
+
 enum err_code store_check_input(const struct store_op *op, struct err *err)
 {
     switch (op->kind) {
@@ -204,6 +219,8 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
             return err->code;
         return check_body(op->revision.text, "a revision", err);
     case STORE_WORKER_START: return check_name(op->worker.name, "a worker's name", err);
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE: return check_api_key(&op->api_key.row, err);
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -219,6 +236,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:
+    case STORE_API_KEYS:
     case STORE_OP_KIND_COUNT: break;
     }
     return ERR_NONE;
@@ -271,6 +289,9 @@ static void assert_op(const struct store_op *op)
         break;
     case STORE_SCAN: assert_page(op->scan.limit); break;
     case STORE_APPROVALS: assert_page(op->approvals.limit); break;
+    case STORE_API_KEYS: assert_page(op->api_keys.limit); break;
+    case STORE_API_KEY_ADD: ASSERT(op->api_key.row.id.len > 0); break;
+    case STORE_API_KEY_REVOKE: ASSERT(op->api_key.row.revoked_at_ms > 0); break;
     case STORE_BLOB:
         ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
         ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);

@@ -61,6 +61,9 @@ enum store_op_kind {
     STORE_PURGE,        /* goes on with what erased sessions have left */
     STORE_SIZE,         /* how much of its file is in use */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
+    STORE_API_KEY_ADD,  /* a key that opens the API */
+    STORE_API_KEY_REVOKE,
+    STORE_API_KEYS, /* all of them, the oldest first, a page */
     STORE_OP_KIND_COUNT
 };
 
@@ -289,6 +292,19 @@ struct store_approvals {
     int has_more;
 };
 
+/* A key that opens the API. Its secret is nowhere: what is kept is a hash of it. */
+struct store_api_key {
+    int64_t key;              /* out: grows with each new row */
+    struct slice id;          /* public */
+    struct slice secret_hash; /* SHA-256 of it, 64 hex digits */
+    struct slice name;
+    struct slice roles; /* with commas between them */
+    struct slice tenant;
+    int64_t created_at_ms;
+    struct slice created_by;
+    int64_t revoked_at_ms; /* 0: in force */
+};
+
 struct store_inbox_row {
     int64_t id;
     struct slice kind; /* "message", "cancel", ... */
@@ -354,6 +370,18 @@ struct store_op {
         struct {
             int64_t before_ms;
         } sweep;
+        struct {
+            /* in for ADD: all but its key; an id that is there already: ERR_CONFLICT. In for
+               REVOKE: id and revoked_at_ms; ERR_NOT_FOUND, and of a revoked one no change. */
+            struct store_api_key row;
+        } api_key;
+        struct {
+            int64_t after_key;                /* in: keys above this */
+            uint32_t limit;                   /* in */
+            const struct store_api_key *rows; /* out, by key */
+            size_t rows_n;
+            int has_more;
+        } api_keys; /* a row that cannot be: ERR_CORRUPT, for without it others would open more */
         struct {
             int64_t used; /* out: bytes, of whole pages; what was deleted is in use no more */
         } size;

@@ -152,9 +152,9 @@ static void a_newer_schema_is_refused(void **state)
 
     help_open(h, STORE_OPEN_READ_WRITE);
     help_close(h);
-    by_hand(h, "INSERT INTO schema VALUES (7, 0)");
+    by_hand(h, "INSERT INTO schema VALUES (777, 0)");
     (void)snprintf(message, sizeof(message),
-                   "was written by a newer pawl (schema 7, this one knows %u); use that version",
+                   "was written by a newer pawl (schema 777, this one knows %u); use that version",
                    sqlite_schema.n);
     refused(h, STORE_OPEN_READ_WRITE, ERR_CORRUPT, message);
     refused(h, STORE_OPEN_READ_ONLY, ERR_CORRUPT, message);
@@ -295,6 +295,7 @@ static void a_store_of_the_first_schema_goes_on(void **state)
     help_close(h);
     by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
                "DROP TABLE erased; DROP TABLE erased_blob; DROP TABLE approval;"
+               "DROP TABLE api_key;"
                "DROP INDEX session_ended_at;"
                "DELETE FROM schema WHERE version > 1");
     refused(h, STORE_OPEN_READ_ONLY, ERR_UNAVAILABLE, "start `pawl serve` once to migrate it");

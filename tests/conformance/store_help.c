@@ -183,6 +183,22 @@ static void keep_approvals(struct arena *arena, struct store_approvals *op)
     op->rows = rows;
 }
 
+static void keep_api_keys(struct arena *arena, struct store_op *op)
+{
+    struct store_api_key *rows =
+        keep_array(arena, op->api_keys.rows, op->api_keys.rows_n, sizeof(struct store_api_key));
+
+    for (size_t i = 0; i < op->api_keys.rows_n; i++) {
+        keep(arena, &rows[i].id);
+        keep(arena, &rows[i].secret_hash);
+        keep(arena, &rows[i].name);
+        keep(arena, &rows[i].roles);
+        keep(arena, &rows[i].tenant);
+        keep(arena, &rows[i].created_by);
+    }
+    op->api_keys.rows = rows;
+}
+
 void help_keep(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -195,6 +211,8 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_ERASE:
     case STORE_PURGE:
     case STORE_SWEEP:
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_OP_KIND_COUNT: break;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -206,6 +224,7 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_APPROVAL:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
+    case STORE_API_KEYS:
         if (op->err.code)
             break;
         if (op->kind == STORE_LOAD)
@@ -222,6 +241,8 @@ void help_keep(struct arena *arena, struct store_op *op)
             keep_approvals(arena, &op->approvals);
         if (op->kind == STORE_APPROVAL)
             keep_approval(arena, &op->approval.row);
+        if (op->kind == STORE_API_KEYS)
+            keep_api_keys(arena, op);
         if (op->kind == STORE_BLOB) {
             keep(arena, &op->blob.hash);
             keep(arena, &op->blob.data);

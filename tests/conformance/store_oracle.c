@@ -162,6 +162,9 @@ static void same_results(const struct store_op *a, const struct store_op *b)
         break;
     case STORE_APPROVALS: /* compared by store_approval_cases.c */
     case STORE_APPROVAL:
+    case STORE_API_KEYS: /* by store_api_key_cases.c */
+    case STORE_API_KEY_ADD:
+    case STORE_API_KEY_REVOKE:
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
     case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */

@@ -2,17 +2,18 @@
 # Reads C files under src/ named on the command line; prints "path:line: what is wrong".
 
 BEGIN {
-    rooms = "base core loop net store queue model tool config engine api cli"
+    rooms = "base core loop net store auth queue model tool config engine api cli"
     may["base"] = "base"
     may["core"] = "core base"
     may["loop"] = "loop base"
     may["net"] = "net base loop"
     may["store"] = "store base core loop"
+    may["auth"] = "auth base store loop"
     may["queue"] = "queue base loop" # and store/store.h, below
     may["model"] = "model base core loop net"
     may["tool"] = "tool base loop net"
     may["config"] = "config base core"
-    may["engine"] = "engine base core loop net store queue model tool config"
+    may["engine"] = "engine base core loop net store auth queue model tool config"
     may["api"] = "api " may["engine"]
     may["cli"] = "cli " may["api"]
 
