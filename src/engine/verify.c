@@ -28,16 +28,33 @@ static void break_off(struct verify *verify, uint32_t seq, const char *text)
     fault(verify, seq, "%s", text);
 }
 
-static void check_metadata(struct verify *verify)
+#define NO_METADATA SLICE_LIT("{}")
+
+/* Equal for equal values, however they are written. */
+static enum err_code hash_value(struct sha256 *ret_hash, const struct json *value, struct err *err)
+{
+    CLEANUP(buf_release) struct buf text = { .max = STORE_BODY_MAX };
+
+    if (json_write_canonical(&text, value, err))
+        return err->code;
+    *ret_hash = sha256_of(buf_slice(&text));
+    return ERR_NONE;
+}
+
+static void read_metadata(struct verify *verify)
 {
     CLEANUP(json_cleanup) struct json *root = NULL;
-    struct slice text = verify->row.metadata;
+    struct slice text = verify->row.metadata.len > 0 ? verify->row.metadata : NO_METADATA;
     struct err err = { 0 };
 
-    if (text.len > 0 && json_read(&root, text, text.len, &err))
+    if (json_read(&root, text, text.len, &err))
         fault(verify, 0, "its metadata cannot be read: %s", err.msg);
-    else if (root && json_kind(root) != JSON_KIND_OBJECT)
+    else if (json_kind(root) != JSON_KIND_OBJECT)
         fault(verify, 0, "its metadata are no JSON object");
+    else if (hash_value(&verify->stored_metadata, root, &err))
+        fault(verify, 0, "its metadata cannot be compared: %s", err.msg);
+    else
+        verify->is_metadata_known = 1;
 }
 
 void verify_begin(struct verify *verify, const struct store_session *row, verify_fault_fn *on_fault,
@@ -46,8 +63,10 @@ void verify_begin(struct verify *verify, const struct store_session *row, verify
     struct session_state stored;
     struct err err = { 0 };
 
-    *verify = (struct verify){ .row = *row, .on_fault = on_fault, .arg = arg };
-    check_metadata(verify);
+    *verify = (struct verify){
+        .row = *row, .metadata = sha256_of(NO_METADATA), .on_fault = on_fault, .arg = arg
+    };
+    read_metadata(verify);
     if (session_decode(&stored, row->state, &err)) {
         fault(verify, 0, "its stored state cannot be read: %s", err.msg);
         return;
@@ -67,6 +86,23 @@ static void note(struct verify *verify, const struct store_event *event)
         verify->end_seq = event->seq;
         verify->end_at_ms = event->at_ms;
     }
+}
+
+/* What the event gives in place of all that was before it; of what it does not give nothing
+ * changes. */
+static void note_metadata(struct verify *verify, const struct store_event *event)
+{
+    CLEANUP(json_cleanup) struct json *body = NULL;
+    struct err err = { 0 };
+
+    if (event->kind != EV_CREATED && event->kind != EV_CONTEXT_CHANGED)
+        return;
+    if (json_read(&body, event->body, STORE_BODY_MAX, &err))
+        return; /* said where it is folded */
+    const struct json *given = json_get(body, "metadata");
+
+    if (given && hash_value(&verify->metadata, given, &err))
+        fault(verify, event->seq, "its metadata cannot be compared: %s", err.msg);
 }
 
 /* What the event says is kept beside it, and what is. */
@@ -122,6 +158,7 @@ void verify_event(struct verify *verify, const struct store_event *event)
         return;
     }
     note(verify, event);
+    note_metadata(verify, event);
     check_blob(verify, event);
 }
 
@@ -181,4 +218,7 @@ void verify_end(struct verify *verify)
     if (verify->blob_len > 0 && (len != verify->blob_len || memcmp(blob, verify->blob, len) != 0))
         fault(verify, 0, "its stored state is not the one that its journal gives");
     check_columns(verify);
+    if (verify->is_metadata_known && memcmp(verify->stored_metadata.bytes, verify->metadata.bytes,
+                                            sizeof(verify->metadata.bytes)) != 0)
+        fault(verify, 0, "its metadata are not the ones that its journal gives");
 }

@@ -3,9 +3,9 @@
  *
  * Pure: a row, its events in order, and every fault that they show. Each event must be readable,
  * follow the one before it, and move the core (what a journal holds has happened, so nothing in it
- * may be refused); at the end the folded state must be the stored one, byte for byte, and the
- * columns must say what the state says. An event that breaks the fold ends it: what would come
- * after is not known.
+ * may be refused); at the end the folded state must be the stored one, byte for byte, the columns
+ * must say what the state says, and the metadata be those that an event gave last. An event that
+ * breaks the fold ends it: what would come after is not known.
  *
  * An event that names an output (struct store_blob) must have it: events are to be read with
  * STORE_EVENTS_ALL. What is in it is not looked at here.
@@ -15,6 +15,7 @@
 #ifndef ENGINE_VERIFY_H
 #define ENGINE_VERIFY_H
 
+#include "base/hash.h"
 #include "store/store.h"
 
 /* seq: of the event that is at fault; 0: the row is. */
@@ -25,6 +26,9 @@ struct verify {
     unsigned char blob[SESSION_BLOB_MAX];
     size_t blob_len;
     struct session_state state;
+    struct sha256 stored_metadata,
+        metadata;          /* of their canonical texts; the latter by the events */
+    int is_metadata_known; /* what is stored can be read */
     uint32_t end_seq, context_seq;
     int64_t first_at_ms, end_at_ms;
     int is_broken;

@@ -127,6 +127,30 @@ test('one bad row is one session: the server runs, starts, lists and recovers', 
     assert.equal((await pawl.stop()).status, 0);
 });
 
+test('metadata that no event gave are found, in a session and in its fork', async (t) => {
+    const { pawl } = await setUp(t);
+
+    await pawl.start();
+    pawl.write('go', '');
+    const { id } = await pawl.create({ agent: 'a', input: 'go', metadata: { a: 'b', c: 'd' } });
+
+    await completes(pawl, id);
+    const fork = await pawl.api('POST', `/v1/sessions/${id}/fork`, { at: 1 });
+
+    assert.equal(fork.status, 201, JSON.stringify(fork.body));
+    const patched = await pawl.api('PATCH', `/v1/sessions/${id}`, { metadata: { a: 'e' } });
+
+    assert.equal(patched.status, 200, JSON.stringify(patched.body));
+    await pawl.verify();
+    await sql(pawl, `UPDATE session SET metadata = json_set(metadata, '$.a', 'x')`);
+    const verify = await pawl.cli(['verify']);
+
+    assert.equal(verify.status, 1, verify.stdout);
+    assert.deepEqual(verify.stdout.trim().split('\n').slice(0, -1), [id, fork.body.id].map(
+        (bad) => `${bad}: its metadata are not the ones that its journal gives`));
+    assert.equal((await pawl.stop()).status, 0);
+});
+
 test('a row that is changed under the server is that session\'s trouble alone', async (t) => {
     const { pawl } = await setUp(t);
 

@@ -156,6 +156,62 @@ static void each_column_is_compared(void **state)
 #undef COLUMN
 }
 
+/* Adds a member to an event's body. */
+static void give(struct journal *journal, size_t i, const char *member)
+{
+    size_t len = journal->events[i].body.len - 1; /* up to the last brace */
+
+    assert_true(len + strlen(member) + 3 < sizeof(journal->bodies[i]));
+    journal->events[i].body.len =
+        len + (size_t)snprintf(journal->bodies[i] + len, sizeof(journal->bodies[i]) - len, ",%s}",
+                               member);
+}
+
+static void metadata_are_compared(void **state)
+{
+    static const char wanted[] = "its metadata are not the ones that its journal gives";
+    struct journal journal;
+
+    (void)state;
+    make(&journal);
+    journal.row.metadata = SLICE_LIT("{}");
+    assert_int_equal(check(&journal).n, 0);
+    journal.row.metadata = SLICE_LIT("{\"a\":\"b\"}");
+    expect_fault(&journal, 0, wanted);
+    give(&journal, 0, "\"metadata\":{\"c\":\"d\",\"a\":\"b\"}");
+    expect_fault(&journal, 0, wanted);
+    journal.row.metadata = SLICE_LIT("{ \"a\": \"b\", \"c\": \"d\" }"); /* in another order */
+    assert_int_equal(check(&journal).n, 0);
+    journal.row.metadata = SLICE_LIT("{}");
+    expect_fault(&journal, 0, wanted);
+    journal.row.metadata = SLICE_LIT("[]");
+    expect_fault(&journal, 0, "no JSON object");
+    journal.row.metadata = SLICE_LIT("{");
+    expect_fault(&journal, 0, "metadata cannot be read");
+}
+
+/* Only those that came last count, and an event without any leaves them as they were. */
+static void the_last_metadata_count(void **state)
+{
+    static const char *const given[] = { NULL, "\"metadata\":{\"a\":\"c\"}", NULL };
+    struct journal journal;
+
+    (void)state;
+    make(&journal);
+    give(&journal, 0, "\"metadata\":{\"a\":\"b\"}");
+    for (size_t i = 0; i < ARRAY_LEN(given); i++) {
+        add(&journal, (struct session_event){ .kind = EV_CONTEXT_CHANGED });
+        if (given[i])
+            give(&journal, journal.n - 1, given[i]);
+        journal.row.state.len = session_encode(&journal.state, journal.blob);
+        journal.row.seq = journal.row.context_seq = (uint32_t)journal.n;
+        journal.row.metadata = i == 0 ? SLICE_LIT("{\"a\":\"b\"}") : SLICE_LIT("{\"a\":\"c\"}");
+        assert_int_equal(check(&journal).n, 0);
+    }
+    journal.row.metadata = SLICE_LIT("{\"a\":\"b\"}");
+    expect_fault(&journal, 0, "its metadata are not the ones");
+}
+
 static void a_state_that_is_another_is_found(void **state)
 {
     struct journal journal;
@@ -212,6 +268,8 @@ int main(void)
         cmocka_unit_test(a_good_session_has_no_fault),
         cmocka_unit_test(a_fork_has_no_fault),
         cmocka_unit_test(each_column_is_compared),
+        cmocka_unit_test(metadata_are_compared),
+        cmocka_unit_test(the_last_metadata_count),
         cmocka_unit_test(a_state_that_is_another_is_found),
         cmocka_unit_test(an_event_that_breaks_the_fold_is_named),
         cmocka_unit_test(a_journal_that_ends_amid_a_tick_is_found),
