@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { Queue } from 'bullmq';
 import pg from 'pg';
 import { INPUT } from './lib/agent.mjs';
-import { Process, freePort } from './lib/process.mjs';
+import { freePort } from '../../tests/e2e/lib/port.mjs';
+import { Process } from './lib/process.mjs';
 
 const here = import.meta.dirname;
 const POSTGRES = '/usr/lib/postgresql/15/bin';

@@ -4,7 +4,8 @@ import { chmodSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { INPUT } from './lib/agent.mjs';
-import { Process, freePort, sleep } from './lib/process.mjs';
+import { freePort } from '../../tests/e2e/lib/port.mjs';
+import { Process, sleep } from './lib/process.mjs';
 
 const PAWL = join(import.meta.dirname, '../../build/pawl');
 const connections = new Agent({ keepAlive: true, maxSockets: 64 });

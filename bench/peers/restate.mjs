@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { Process, freePort, sleep } from './lib/process.mjs';
+import { freePort } from '../../tests/e2e/lib/port.mjs';
+import { Process, sleep } from './lib/process.mjs';
 
 const here = import.meta.dirname;
 const SERVER = join(here, `node_modules/@restatedev/restate-server-linux-${process.arch}`);

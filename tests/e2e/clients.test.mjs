@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ofKind } from './lib/journal.mjs';
-import { Pawl, run } from './lib/pawl.mjs';
+import { Pawl, run, WAIT } from './lib/pawl.mjs';
 import { rawRequest } from './lib/raw.mjs';
 import { Reader } from './lib/sse.mjs';
 import { until } from './lib/wait.mjs';
@@ -26,7 +26,7 @@ const BODY = JSON.stringify({ agent: 'hello', input: 'hi' });
 
 async function setUp(t, within = []) {
     const pawl = await Pawl.make(t, CONFIG, {
-        wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+        wait: WAIT,
     });
 
     pawl.within = within;

@@ -6,7 +6,7 @@ import {
 } from 'node:fs';
 import { test } from 'node:test';
 import { checkJournal } from './lib/journal.mjs';
-import { Pawl, run } from './lib/pawl.mjs';
+import { Pawl } from './lib/pawl.mjs';
 
 const SESSIONS = 40;
 const PAGE_BYTES = 16384;
@@ -26,19 +26,13 @@ async function withSessions(t) {
     return { pawl, ids };
 }
 
-async function sql(pawl, text) {
-    const { status, stdout, stderr } = await run('sqlite3', [pawl.path('pawl.db'), text]);
-
-    assert.equal(status, 0, stderr);
-    return stdout.trim().split('\n');
-}
-
 // Overwrites the middle one of the leaves of a table or an index.
 async function damage(pawl, name) {
-    assert.deepEqual(await sql(pawl, 'PRAGMA wal_checkpoint(TRUNCATE); PRAGMA page_size'),
-                     ['0|0|0', String(PAGE_BYTES)]);
-    const leaves = await sql(
-        pawl, `SELECT pageno FROM dbstat WHERE name = '${name}' AND pagetype = 'leaf'`);
+    assert.equal(await pawl.sql('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA page_size'),
+                 `0|0|0
+${PAGE_BYTES}`);
+    const leaves = (await pawl.sql(
+        `SELECT pageno FROM dbstat WHERE name = '${name}' AND pagetype = 'leaf'`)).split('\n');
     const page = Number(leaves[leaves.length >> 1]);
     const file = openSync(pawl.path('pawl.db'), 'r+');
 
@@ -135,7 +129,7 @@ test('a file that lost its last page does not go unseen', async (t) => {
     const { pawl } = await withSessions(t);
 
     await pawl.stop();
-    await sql(pawl, 'PRAGMA wal_checkpoint(TRUNCATE)');
+    await pawl.sql('PRAGMA wal_checkpoint(TRUNCATE)');
     truncateSync(pawl.path('pawl.db'), statSync(pawl.path('pawl.db')).size - PAGE_BYTES / 2);
     const verify = await pawl.cli(['verify']);
 
@@ -195,8 +189,8 @@ test('a store of a newer version is refused, and left as it is', async (t) => {
     const { pawl } = await withSessions(t);
 
     await pawl.stop();
-    await sql(pawl, 'INSERT INTO schema (version, applied_at_ms) VALUES (999, 0)');
-    const before = await sql(pawl, 'SELECT count(*), max(seq) FROM event');
+    await pawl.sql('INSERT INTO schema (version, applied_at_ms) VALUES (999, 0)');
+    const before = await pawl.sql('SELECT count(*), max(seq) FROM event');
 
     for (const command of ['serve', 'verify']) {
         const { status, stderr } = await pawl.cli([command, '-c', pawl.path('pawl.yaml')]);
@@ -204,5 +198,5 @@ test('a store of a newer version is refused, and left as it is', async (t) => {
         assert.equal(status, 5, stderr);
         assert.match(stderr, /pawl\.db was written by a newer pawl \(schema 999.*use that version/);
     }
-    assert.deepEqual(await sql(pawl, 'SELECT count(*), max(seq) FROM event'), before);
+    assert.equal(await pawl.sql('SELECT count(*), max(seq) FROM event'), before);
 });

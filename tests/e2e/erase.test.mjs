@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Pawl, run } from './lib/pawl.mjs';
+import { Pawl, run, WAIT } from './lib/pawl.mjs';
 import { Reader } from './lib/sse.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -28,19 +28,19 @@ const CONFIG = {
 
 const make = (t) => Pawl.make(t, CONFIG, {
     note: '#!/bin/sh\necho kept > /tmp/note 2>/dev/null; echo kept > note; echo done\n',
-    wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+    wait: WAIT,
 });
 const setUp = async (t) => (await make(t)).start();
 
-async function sql(pawl, text) {
-    const { status, stdout, stderr } = await run(
-        'sqlite3', ['-cmd', '.timeout 30000', pawl.path('pawl.db'), text]);
-
-    assert.equal(status, 0, stderr);
-    return stdout.trim();
-}
-
 const erase = (pawl, id, headers) => pawl.api('DELETE', `/v1/sessions/${id}`, undefined, headers);
+
+// In no file of the store, whatever SQLite would say.
+function assertNowhere(pawl, text) {
+    const files = readdirSync(pawl.folder).filter((name) => /^pawl\.db(?!\.scratch)/.test(name));
+
+    assert.ok(files.includes('pawl.db'));
+    for (const name of files) assert.ok(!readFileSync(pawl.path(name)).includes(text), name);
+}
 
 async function isGone(pawl, id) {
     for (const rest of ['', '/events', '/steps', '/events?wait=1']) {
@@ -82,15 +82,13 @@ test('an erased session is gone, over a restart, and its text with it', async (t
     await isGone(pawl, id);
     assert.deepEqual(await pawl.events(other.id), other.events);
     await pawl.stop();
-    for (const name of readdirSync(pawl.folder).filter((file) => file.startsWith('pawl.db')))
-        if (name !== 'pawl.db.scratch')
-            assert.ok(!readFileSync(pawl.path(name)).includes(SECRET), name);
+    assertNowhere(pawl, SECRET);
 });
 
 test('the folder of its tools goes, too', async (t) => {
     const pawl = await setUp(t);
     const { id } = await pawl.play('noting');
-    const folder = pawl.path(`pawl.db.scratch/${id}`);
+    const folder = pawl.scratch(id);
 
     assert.ok(existsSync(folder));
     assert.equal((await erase(pawl, id)).status, 200);
@@ -156,14 +154,14 @@ test('what does not exist, and keys that name what was erased', async (t) => {
 
 // Written by hand: it is long, and no state has to be folded from it any more.
 async function lengthen(pawl, id, events) {
-    await sql(pawl, `WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n
+    await pawl.sql(`WITH RECURSIVE n(i) AS (SELECT 100 UNION ALL SELECT i + 1 FROM n
         WHERE i < ${events} + 99) INSERT INTO event (session, seq, at_ms, kind, body)
         SELECT key, i, 0, 'message', '{"text":"${SECRET}${'x'.repeat(600)}"}' FROM session, n
         WHERE id = '${id}'`);
 }
 
-const left = async (pawl) => Number(await sql(
-    pawl, `SELECT count(*) FROM event WHERE body LIKE '%${SECRET}%'`));
+const left = async (pawl) => Number(await pawl.sql(
+    `SELECT count(*) FROM event WHERE body LIKE '%${SECRET}%'`));
 
 // Kills the server amid an erasure; on a fast disk it takes a longer journal to be in time.
 async function dieErasing(pawl) {
@@ -188,11 +186,9 @@ test('a long journal goes in pieces, beside others, and over a crash', async (t)
 
     assert.equal(events.at(-1).kind, 'turn_ended');
     await until('the end of the journal', async () => await left(pawl) === 0);
-    assert.equal(await sql(pawl, 'SELECT count(*) FROM erased'), '0');
+    assert.equal(await pawl.sql('SELECT count(*) FROM erased'), '0');
     await pawl.stop();
-    for (const name of readdirSync(pawl.folder).filter((file) => file.startsWith('pawl.db')))
-        if (name !== 'pawl.db.scratch')
-            assert.ok(!readFileSync(pawl.path(name)).includes(SECRET), name);
+    assertNowhere(pawl, SECRET);
 });
 
 test('a store of schema 2, written by an earlier pawl, goes on', async (t) => {

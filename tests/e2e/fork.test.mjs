@@ -190,7 +190,7 @@ test('at each event of a session a copy can be made, and goes on', async (t) => 
 test('what must not happen twice is not sent by a copy, also after kill -9', async (t) => {
     const { pawl, provider } = await setUp(t);
     const id = await atWork(pawl, 'pay');
-    const ledger = (session) => pawl.path(`pawl.db.scratch/${session}/ledger`);
+    const ledger = (session) => pawl.scratch(session, 'ledger');
 
     await until('the payment', () => existsSync(ledger(id)));
     const copy = await fork(pawl, id);

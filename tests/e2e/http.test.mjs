@@ -1,7 +1,7 @@
 // http.test.mjs - the API as a stranger meets it: every bad request gets a clear answer.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Pawl } from './lib/pawl.mjs';
+import { Pawl, WAIT } from './lib/pawl.mjs';
 import { rawRequest } from './lib/raw.mjs';
 
 const CONFIG = {
@@ -24,8 +24,6 @@ const CONFIG = {
     },
     limits: { request: '64KiB' },
 };
-
-const WAIT = '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\necho went\n';
 
 async function setUp(t) {
     const pawl = await Pawl.make(t, null, { wait: WAIT });

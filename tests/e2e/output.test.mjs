@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { checkJournal, ofKind } from './lib/journal.mjs';
-import { Pawl, run } from './lib/pawl.mjs';
+import { Pawl } from './lib/pawl.mjs';
 import { ask, Provider, say } from './lib/provider.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -52,18 +52,8 @@ const told = (messages) => messages.filter((m) => m.role === 'tool').at(-1).cont
 
 async function plays(pawl) {
     const { id } = await pawl.create({ agent: 'a', input: 'go' });
-    const session = await pawl.ended(id);
 
-    assert.equal(session.status, 'COMPLETED', JSON.stringify(session.error));
-    checkJournal(id, session.events);
-    return session;
-}
-
-async function sql(pawl, text) {
-    const { status, stdout, stderr } = await run('sqlite3', [pawl.path('pawl.db'), text]);
-
-    assert.equal(status, 0, stderr);
-    return stdout.trim();
+    return pawl.completes(id);
 }
 
 test('a model pages through 3 MB, over kills of the server', async (t) => {
@@ -123,7 +113,7 @@ test('what is no UTF-8 is kept as it is', async (t) => {
     assert.deepEqual(finished.blob, {
         hash: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length,
     });
-    assert.equal(await sql(pawl, 'SELECT hex(data) FROM blob_piece'),
+    assert.equal(await pawl.sql('SELECT hex(data) FROM blob_piece'),
                  bytes.toString('hex').toUpperCase());
     assert.match(told(provider.requests[2].messages), /^\[bytes 0 to 8 of 9; this is the end\]\none\ufffd/);
 });
@@ -148,7 +138,7 @@ test('100 MB in each of eight calls are cut at the bound, which is said, and not
     }
     assert.ok(provider.requests[1].messages.filter((m) => m.role === 'tool')
         .every(({ content }) => content.length < 257 * KIB));
-    assert.equal(await sql(pawl, 'SELECT count(*), sum(bytes) FROM blob'), `1|${64 * MIB}`);
+    assert.equal(await pawl.sql('SELECT count(*), sum(bytes) FROM blob'), `1|${64 * MIB}`);
     await pawl.verify();
 });
 
@@ -204,13 +194,12 @@ test('an output is erased with the last session that has it', async (t) => {
     const one = await plays(pawl);
     const two = await plays(pawl);
 
-    assert.equal(await sql(pawl, 'SELECT count(*) FROM blob'), '1');
+    assert.equal(await pawl.sql('SELECT count(*) FROM blob'), '1');
     assert.equal((await pawl.api('DELETE', `/v1/sessions/${one.id}`)).status, 200);
-    assert.equal(await sql(pawl, 'SELECT count(*) FROM blob'), '1');
+    assert.equal(await pawl.sql('SELECT count(*) FROM blob'), '1');
     await pawl.verify();
     assert.equal((await pawl.api('DELETE', `/v1/sessions/${two.id}`)).status, 200);
-    await until('the last piece to go', async () => await sql(pawl,
-        'SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM blob_piece)'
+    await until('the last piece to go', async () => await pawl.sql('SELECT (SELECT count(*) FROM blob) + (SELECT count(*) FROM blob_piece)'
         + ' + (SELECT count(*) FROM blob_name)') === '0');
     await pawl.verify();
     assert.equal((await pawl.stop()).status, 0);
@@ -303,13 +292,13 @@ test('verify looks at every output that an event names', async (t) => {
         [`UPDATE blob_name SET seq = 90`, `UPDATE blob_name SET seq = ${seq}`, /the output that it names is not there/],
         [`UPDATE blob_name SET seq = 1`, `UPDATE blob_name SET seq = ${seq}`, /an output is kept for it, and it names none/],
     ]) {
-        await sql(pawl, damage);
+        await pawl.sql(damage);
         const { status, stdout } = await pawl.cli(['verify', '-c', pawl.path('pawl.yaml')]);
 
         assert.equal(status, 1, damage);
         assert.match(stdout, says);
         assert.match(stdout, new RegExp(`^${id}: event \\d+: `));
-        await sql(pawl, repair);
+        await pawl.sql(repair);
         await pawl.verify();
     }
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
-import { Pawl, run } from './lib/pawl.mjs';
+import { Pawl, WAIT } from './lib/pawl.mjs';
 import { Reader } from './lib/sse.mjs';
 import { until } from './lib/wait.mjs';
 
@@ -27,7 +27,7 @@ async function setUp(t, retention) {
         retention,
     }, {
         note: '#!/bin/sh\necho kept > note; echo done\n',
-        wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+        wait: WAIT,
     });
 
     return pawl.start();
@@ -35,15 +35,9 @@ async function setUp(t, retention) {
 
 const statusOf = async (pawl, id) => (await pawl.api('GET', `/v1/sessions/${id}`)).status;
 
-async function used(pawl) {
-    const { status, stdout } = await run('sqlite3', [
-        '-readonly', '-cmd', '.timeout 30000', pawl.path('pawl.db'),
-        'SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,'
-        + ' pragma_freelist_count, pragma_page_size']);
-
-    assert.equal(status, 0);
-    return Number(stdout);
-}
+const used = async (pawl) => Number(await pawl.sql(
+    'SELECT (page_count - freelist_count) * page_size FROM pragma_page_count,'
+    + ' pragma_freelist_count, pragma_page_size'));
 
 test('a session that ended an age ago is gone, and says so', async (t) => {
     const pawl = await setUp(t, { age: '4s' });
@@ -70,7 +64,7 @@ test('a session that ended an age ago is gone, and says so', async (t) => {
 
     assert.equal(message.status, 410);
     assert.equal(message.body.code, 'removed');
-    await until('the end of its folder', () => !existsSync(pawl.path(`pawl.db.scratch/${id}`)));
+    await until('the end of its folder', () => !existsSync(pawl.scratch(id)));
     const again = await pawl.api('POST', '/v1/sessions', body, key);
 
     assert.equal(again.status, 201, 'it was created, once');

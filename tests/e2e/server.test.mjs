@@ -4,17 +4,11 @@ import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
-import { checkJournal, ofKind } from './lib/journal.mjs';
-import { PAWL, Pawl, run } from './lib/pawl.mjs';
+import { ofKind } from './lib/journal.mjs';
+import { PAWL, Pawl, run, WAIT } from './lib/pawl.mjs';
 import { listed } from './lib/processes.mjs';
 import { ask, neverAnswer, Provider, refuse, say } from './lib/provider.mjs';
 import { until } from './lib/wait.mjs';
-
-// Waits until the test lets it go.
-const WAIT = `#!/bin/sh
-until [ -e go ]; do sleep 0.02; done
-echo "went, attempt $PAWL_ATTEMPT"
-`;
 
 // One call of `wait`, then the end. `price`: a request has 100 tokens, an answer 20.
 async function setUp(t, { behave, agent = {}, model = {}, limits } = {}) {
@@ -57,14 +51,6 @@ function noToolIsLeft(pawl) {
     return until(() => `the end of:\n${listed(pawl.tools())}`, () => pawl.tools().length === 0);
 }
 
-async function completes(pawl, id) {
-    const session = await pawl.ended(id);
-
-    assert.equal(session.status, 'COMPLETED', JSON.stringify(session.error));
-    checkJournal(id, session.events);
-    return session;
-}
-
 async function conflicts(pawl, path, body, says) {
     const answer = await pawl.api('POST', path, body);
 
@@ -96,7 +82,7 @@ test('a second server on the same store is refused', async (t) => {
     await cannotServe(pawl, { listen: '127.0.0.1:1', store: 'sqlite:pawl.db' },
                       new RegExp(`in use.*pawl.db.lock.*process ${pawl.server.pid}`));
     pawl.write('go', '');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
 });
 
 test('a second server is refused by whatever name it comes to the store', async (t) => {
@@ -144,7 +130,7 @@ test('standard streams that are closed keep nobody from working', async (t) => {
     pawl.spawn();
     await until('readiness', () =>
         pawl.api('GET', '/readyz').then(({ status }) => status === 200, () => false));
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     assert.equal((await pawl.stop()).status, 1, 'it could not say that it is ready');
     assert.equal(pawl.read('pawl.db').slice(0, 15), 'SQLite format 3', 'nothing was logged there');
     await pawl.verify();
@@ -158,7 +144,7 @@ test('a server without work stops at once', async (t) => {
     assert.equal((await pawl.stop()).status, 0);
     await pawl.start();
     pawl.write('go', '');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     const { status, log } = await pawl.stop();
 
     assert.equal(status, 0);
@@ -180,7 +166,7 @@ test('a stop gives a tool its time', async (t) => {
     pawl.write('go', '');
     assert.equal((await pawl.exited()).status, 0);
     await pawl.start();
-    const { events } = await completes(pawl, id);
+    const { events } = await pawl.completes(id);
 
     assert.equal(ofKind(events, 'interrupted').length, 0);
     assert.match(ofKind(events, 'tool_finished')[0].output, /attempt 1/);
@@ -198,7 +184,7 @@ test('a tool that takes longer is interrupted, which is no failure', async (t) =
     assert.deepEqual(pawl.processes(), []);
     pawl.write('go', '');
     await pawl.start();
-    const { events } = await completes(pawl, id);
+    const { events } = await pawl.completes(id);
     const [interrupted, ...more] = ofKind(events, 'interrupted');
 
     assert.equal(interrupted.by, 'drain');
@@ -225,13 +211,13 @@ test('a stop gives a model call its time, or interrupts it', async (t) => {
     letGo();
     assert.equal((await pawl.exited()).status, 0);
     await pawl.start(['--grace', '100ms']);
-    assert.equal(ofKind((await completes(pawl, late.id)).events, 'interrupted').length, 0);
+    assert.equal(ofKind((await pawl.completes(late.id)).events, 'interrupted').length, 0);
     const never = await pawl.create({ agent: 'a', input: 'never' });
 
     await until('the call', () => provider.requests.length === 2);
     assert.equal((await pawl.stop()).status, 0);
     await pawl.start();
-    assert.equal(ofKind((await completes(pawl, never.id)).events, 'interrupted').length, 1);
+    assert.equal(ofKind((await pawl.completes(never.id)).events, 'interrupted').length, 1);
 });
 
 test('a second SIGTERM ends the server at once, and it goes on later', async (t) => {
@@ -247,7 +233,7 @@ test('a second SIGTERM ends the server at once, and it goes on later', async (t)
     assert.deepEqual(pawl.tools(), []);
     pawl.write('go', '');
     await pawl.start();
-    const { events } = await completes(pawl, id);
+    const { events } = await pawl.completes(id);
 
     assert.match(ofKind(events, 'tool_finished')[0].output, /attempt 2/);
 });
@@ -267,7 +253,7 @@ test('a start right after a kill waits for the last tool of the former server', 
 
     assert.equal(left.length, 0, listed(left));
     pawl.write('go', '');
-    await completes(pawl, id);
+    await pawl.completes(id);
 });
 
 test('the lock outlives a killed server until its last tool is dead', async (t) => {
@@ -292,7 +278,7 @@ test('the lock outlives a killed server until its last tool is dead', async (t) 
     assert.equal(pawl.tools().length, 0, listed(pawl.tools()));
     pawl.write('go', '');
     await pawl.start();
-    await completes(pawl, id);
+    await pawl.completes(id);
 });
 
 test('a server whose launcher is killed ends, and nothing is lost', async (t) => {
@@ -308,7 +294,7 @@ test('a server whose launcher is killed ends, and nothing is lost', async (t) =>
     await noToolIsLeft(pawl);
     pawl.write('go', '');
     await pawl.start();
-    await completes(pawl, id);
+    await pawl.completes(id);
 });
 
 test('a session under which the server dies again and again is ended as poison', async (t) => {
@@ -332,7 +318,7 @@ test('a session under which the server dies again and again is ended as poison',
     assert.equal(session.error.code, 'poison');
     assert.match(session.error.message, /\S/);
     pawl.write('go', '');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
 });
 
 test('a session that was only there when the server was killed is not ended', async (t) => {
@@ -348,7 +334,7 @@ test('a session that was only there when the server was killed is not ended', as
         await pawl.start();
     }
     pawl.write('go', '');
-    const ended = await Promise.all(ids.map((id) => completes(pawl, id)));
+    const ended = await Promise.all(ids.map((id) => pawl.completes(id)));
     const lost = ofKind(ended[0].events, 'interrupted');
     const cleared = lost.filter((e) => e.call === undefined);
 
@@ -408,7 +394,7 @@ test('a budget in dollars needs a price', async (t) => {
     assert.equal(provider.requests.length, 1);
     provider.behaviour = () => say('done');
     await pawl.post(path, { budget: { tokens: 6000 } });
-    await completes(pawl, failed.id);
+    await pawl.completes(failed.id);
 });
 
 test('tokens, too', async (t) => {
@@ -463,12 +449,12 @@ test('a message while it is busy is shown with the results; one after the end be
     await toolRuns(pawl);
     await pawl.post(path, { content: 'in between' });
     pawl.write('go', '');
-    assert.equal((await completes(pawl, id)).turn, 1);
+    assert.equal((await pawl.completes(id)).turn, 1);
     assert.deepEqual(provider.requests[1].messages.map((m) => m.role),
                      ['system', 'user', 'assistant', 'tool', 'user']);
     assert.equal(provider.requests[1].last.content, 'in between');
     await pawl.post(path, { content: 'after the end' });
-    assert.equal((await completes(pawl, id)).turn, 2);
+    assert.equal((await pawl.completes(id)).turn, 2);
     assert.equal(provider.requests[2].last.content, 'after the end');
 });
 
@@ -519,7 +505,7 @@ test('paused, it begins nothing, over a restart too; resumed, it goes on', async
     assert.deepEqual(paused.waiting.map((w) => w.on), ['resume']);
     assert.equal(provider.requests.length, 1);
     await pawl.post(`/v1/sessions/${id}/resume`);
-    const { paused: isPaused } = await completes(pawl, id);
+    const { paused: isPaused } = await pawl.completes(id);
 
     assert.equal(isPaused, false);
     assert.equal(provider.requests.length, 2);
@@ -536,7 +522,7 @@ test('retry goes on with a failed turn where it stopped', async (t) => {
     assert.equal(failed.error.code, 'model_server_error');
     provider.behaviour = () => say('done');
     await pawl.post(`/v1/sessions/${failed.id}/retry`, { reason: 'it works again' });
-    const session = await completes(pawl, failed.id);
+    const session = await pawl.completes(failed.id);
 
     assert.equal(ofKind(session.events, 'tool_finished').length, 1, 'the tool is not run again');
     await conflicts(pawl, `/v1/sessions/${failed.id}/retry`, undefined, /\S/);
@@ -554,9 +540,9 @@ test('a session keeps the revision that it started with', async (t) => {
     });
     pawl.write('go', '');
     await pawl.start();
-    await completes(pawl, id);
+    await pawl.completes(id);
     assert.equal(provider.requests.at(-1).messages[0].content, 'The first text for Ada.');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     assert.equal(provider.requests.at(-1).messages[0].content, 'The second text.');
 });
 
@@ -580,5 +566,5 @@ test('a session whose model is gone ends with a code, and goes on when it is bac
     configure();
     await pawl.start();
     await pawl.post(`/v1/sessions/${id}/retry`);
-    await completes(pawl, id);
+    await pawl.completes(id);
 });

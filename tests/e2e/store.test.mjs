@@ -3,16 +3,10 @@
 import assert from 'node:assert/strict';
 import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { checkJournal, ofKind } from './lib/journal.mjs';
-import { PAWL, Pawl, run } from './lib/pawl.mjs';
+import { ofKind } from './lib/journal.mjs';
+import { PAWL, Pawl, run, WAIT } from './lib/pawl.mjs';
 import { ask, Provider, say } from './lib/provider.mjs';
 import { until } from './lib/wait.mjs';
-
-// Waits until the test lets it go.
-const WAIT = `#!/bin/sh
-until [ -e go ]; do sleep 0.02; done
-echo went
-`;
 
 async function setUp(t, { behave, tools = {}, limits, store = 'sqlite:pawl.db' } = {}) {
     const provider = await Provider.start(
@@ -38,22 +32,6 @@ async function setUp(t, { behave, tools = {}, limits, store = 'sqlite:pawl.db' }
 }
 
 const create = (pawl) => pawl.create({ agent: 'a', input: 'go' });
-
-async function completes(pawl, id) {
-    const session = await pawl.ended(id);
-
-    assert.equal(session.status, 'COMPLETED', JSON.stringify(session.error));
-    checkJournal(id, session.events);
-    return session;
-}
-
-// Somebody else's hand in the store.
-async function sql(pawl, text) {
-    const { status, stdout, stderr } = await run('sqlite3', [pawl.path('pawl.db'), text]);
-
-    assert.equal(status, 0, stderr);
-    return stdout.trim();
-}
 
 const lines = (text, says) => text.split('\n').filter((line) => says.test(line));
 
@@ -91,12 +69,12 @@ test('one bad row is one session: the server runs, starts, lists and recovers', 
     for (const { what, id } of bad) {
         const key = `(SELECT key FROM session WHERE id = '${id}')`;
 
-        await sql(pawl, DAMAGE[what].endsWith('= ') ? DAMAGE[what] + key
+        await pawl.sql(DAMAGE[what].endsWith('= ') ? DAMAGE[what] + key
                                                     : `${DAMAGE[what]} WHERE key = ${key}`);
     }
     pawl.write('go', '');
     await pawl.start();
-    await completes(pawl, good.id);
+    await pawl.completes(good.id);
     for (const { what, id } of bad) {
         const path = `/v1/sessions/${id}`;
         const problem = await isRefused(
@@ -115,14 +93,14 @@ test('one bad row is one session: the server runs, starts, lists and recovers', 
         assert.ok(pages < 20);
         ({ next_cursor: cursor } = await pawl.get(`/v1/sessions?limit=3&cursor=${cursor}`));
     }
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     const verify = await pawl.cli(['verify']);
 
     assert.equal(verify.status, 1, verify.stdout);
     for (const { what, id } of bad)
         assert.match(verify.stdout, new RegExp(id), what);
     assert.doesNotMatch(verify.stdout, new RegExp(good.id));
-    await sql(pawl, `UPDATE agent_revision SET text = text || ' '`);
+    await pawl.sql(`UPDATE agent_revision SET text = text || ' '`);
     assert.match((await pawl.cli(['verify'])).stdout, new RegExp(`${good.id}: .*revision`));
     assert.equal((await pawl.stop()).status, 0);
 });
@@ -164,17 +142,17 @@ test('a row that is changed under the server is that session\'s trouble alone', 
     }
     const [gone, ahead, taken, good] = sessions.map(({ id }) => id);
 
-    await sql(pawl, `DELETE FROM session WHERE id = '${gone}';
+    await pawl.sql(`DELETE FROM session WHERE id = '${gone}';
         UPDATE session SET seq = seq + 1 WHERE id = '${ahead}';
         INSERT INTO event (session, seq, at_ms, kind, body) SELECT key, seq + 1, 0, 'message', '{}'
             FROM session WHERE id = '${taken}'`);
     pawl.write('go', '');
-    await completes(pawl, good);
+    await pawl.completes(good);
     await until('all to be told', () => lines(pawl.log, /is left alone/).length >= 3);
     await isRefused(pawl, ['GET', `/v1/sessions/${gone}`], 404, 'session_not_found');
     await isRefused(pawl, ['POST', `/v1/sessions/${ahead}/cancel`], 500, 'store_corrupt');
     await isRefused(pawl, ['POST', `/v1/sessions/${taken}/cancel`], 500, 'store_corrupt');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     assert.equal((await pawl.stop()).status, 0);
 });
 
@@ -203,8 +181,8 @@ test('a store that was moved away takes no writes, and goes on when it is back',
         rmSync(pawl.path(name));
         renameSync(pawl.path('away'), pawl.path(name));
         pawl.write('go', '');
-        await completes(pawl, id);
-        await completes(pawl, (await create(pawl)).id);
+        await pawl.completes(id);
+        await pawl.completes((await create(pawl)).id);
         await until('readiness', async () => (await pawl.api('GET', '/readyz')).status === 200);
     }
     await pawl.verify();
@@ -217,7 +195,7 @@ test('a store that is removed is not written to; what it had can still be read',
     await pawl.start();
     const { id } = await create(pawl);
 
-    await completes(pawl, id);
+    await pawl.completes(id);
     linkSync(pawl.path('pawl.db'), pawl.path('kept'));
     rmSync(pawl.path('pawl.db'));
     await takesNoWrites(pawl);
@@ -271,7 +249,7 @@ test('a full disk refuses new work with the reason, and work goes on when there 
     pawl.write('go', ''); // results come that cannot be recorded
     assert.equal((await pawl.api('POST', '/v1/sessions', { agent: 'a', input: big })).status, 503);
     await until('room', async () => (await run('rm', [`${disk}/fill`])).status === 0);
-    for (const id of [...before, ...accepted]) await completes(pawl, id);
+    for (const id of [...before, ...accepted]) await pawl.completes(id);
     assert.equal((await pawl.api('GET', '/readyz')).status, 200);
     assert.equal(lines(pawl.log, /takes no writes/).length, 1, pawl.log);
     assert.equal(lines(pawl.log, /takes writes again/).length, 1, pawl.log);
@@ -302,7 +280,7 @@ test('an answer that no event can hold ends the turn with a code', async (t) => 
     assert.equal(provider.requests.length, 1);
     provider.behaviour = () => say('done');
     await pawl.post(`/v1/sessions/${session.id}/retry`);
-    await completes(pawl, session.id);
+    await pawl.completes(session.id);
 });
 
 test('outputs that no event, or no tick, can hold are kept beside them, and the model is told', async (t) => {
@@ -315,7 +293,7 @@ test('outputs that no event, or no tick, can hold are kept beside them, and the 
     });
 
     await pawl.start();
-    const { events } = await completes(pawl, (await create(pawl)).id);
+    const { events } = await pawl.completes((await create(pawl)).id);
     const told = provider.requests[1].messages.filter((m) => m.role === 'tool');
 
     assert.equal(ofKind(events, 'tool_finished').length, 4);
@@ -340,7 +318,7 @@ test('a conversation that no request can hold ends the turn with a code', async 
     assert.equal(error.code, 'model_refused');
     assert.match(error.message, /larger than the 256 MiB .* window/);
     assert.equal(provider.requests.length, 1, 'nothing was sent');
-    await completes(pawl, (await create(pawl)).id);
+    await pawl.completes((await create(pawl)).id);
     assert.equal((await pawl.stop()).status, 0);
 });
 
@@ -356,5 +334,5 @@ test('a message that no event can hold is refused, and nothing else is', async (
     await isRefused(pawl, ['POST', `/v1/sessions/${id}/messages`, { content }], 413,
                     'too_large_to_store');
     pawl.write('go', '');
-    await completes(pawl, id);
+    await pawl.completes(id);
 });

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkJournal, ofKind } from './lib/journal.mjs';
-import { Pawl, PAWL, run } from './lib/pawl.mjs';
+import { Pawl, PAWL, run, WAIT } from './lib/pawl.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
 import { Reader } from './lib/sse.mjs';
 import { until, within } from './lib/wait.mjs';
@@ -43,7 +43,7 @@ const CONFIG = {
 
 async function setUp(t, more = {}) {
     const pawl = await Pawl.make(t, { ...CONFIG, ...more }, {
-        wait: '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n',
+        wait: WAIT,
     });
 
     return pawl.start();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { callsOf, ofKind } from '../e2e/lib/journal.mjs';
-import { Pawl, ROOT, run } from '../e2e/lib/pawl.mjs';
+import { Pawl, ROOT, run, WAIT } from '../e2e/lib/pawl.mjs';
 import { ask, neverAnswer, Provider, refuse, say } from '../e2e/lib/provider.mjs';
 import { Reader } from '../e2e/lib/sse.mjs';
 import { until } from '../e2e/lib/wait.mjs';
@@ -35,7 +35,6 @@ const behaviours = {
     'pay and look': ({ answers }) => (answers > 0 ? say('done') : ask([['pay_and_look', {}]])),
 };
 
-const WAIT = '#!/bin/sh\nuntil [ -e go ]; do sleep 0.02; done\n';
 const FILES = { wait: WAIT, paid: '#!/bin/sh\necho yes\n' };
 const pay = { description: 'Pays.', exec: { command: ['./wait'] }, effects: 'once' };
 const once = { attempts: 2, first: '1ms', max: '2ms' };

@@ -1,9 +1,7 @@
 // process.mjs - the processes of a system that is measured: started, waited for, counted, ended by
 // their process ids.
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 
 const CLOCK_TICKS = 100; // a second, of /proc/PID/stat; Linux has had no other since 2.6
 const READY_MS = 60_000;
@@ -14,22 +12,6 @@ const running = new Set();
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) {
     process.once(signal, () => process.exit(1));
-}
-
-export async function freePort() {
-    for (;;) {
-        const port = randomInt(20000, 30000);
-        const isFree = await new Promise((resolve) => {
-            const probe = createServer();
-
-            probe.once('error', () => resolve(false));
-            probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-        });
-
-        if (isFree) {
-            return port;
-        }
-    }
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -8,39 +8,30 @@
 // What a test leaves behind is ended and removed when the test is over, by process id.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { checkJournal } from './journal.mjs';
+import { freePort } from './port.mjs';
 import { listed, processesOf } from './processes.mjs';
 import { DEADLINE_MS, until, within } from './wait.mjs';
 
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 export const PAWL = process.env.PAWL ?? join(ROOT, 'build/pawl');
 
+// A tool that waits until the test lets it go, by the file `go`.
+export const WAIT = `#!/bin/sh
+until [ -e go ]; do sleep 0.02; done
+echo "went, attempt $PAWL_ATTEMPT"
+`;
+
 const children = new Set();
 
 // Nothing outlives the test, even if the test itself is ended.
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
-
-// Below the ports that the system hands out for outgoing connections: those come and go.
-async function freePort() {
-    for (;;) {
-        const port = randomInt(20000, 30000);
-        const isFree = await new Promise((resolve) => {
-            const probe = createServer();
-
-            probe.once('error', () => resolve(false));
-            probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
-        });
-
-        if (isFree) return port;
-    }
-}
 
 // Runs a program to its end: { status, signal, stdout, stderr }.
 export function run(file, args, { cwd, env, input = '', deadlineMs = DEADLINE_MS } = {}) {
@@ -98,6 +89,11 @@ export class Pawl {
 
     path(name) {
         return join(this.folder, name);
+    }
+
+    // Where the tools of a session keep what they write.
+    scratch(id, name = '') {
+        return this.path(join('pawl.db.scratch', id, name));
     }
 
     // A file of the project; a script (#!) can be run.
@@ -312,6 +308,15 @@ export class Pawl {
         return { ...(await this.session(id)), events };
     }
 
+    // Waits for the end of the turn, which must be a good one.
+    async completes(id) {
+        const session = await this.ended(id);
+
+        assert.equal(session.status, 'COMPLETED', JSON.stringify(session.error));
+        checkJournal(id, session.events);
+        return session;
+    }
+
     // Creates a session and waits for its end.
     async play(agent, input = 'go', more = {}) {
         const { id } = await this.create({ agent, input, ...more });
@@ -327,6 +332,15 @@ export class Pawl {
             env: { ...this.environment(), PAWL_SERVER: this.url, ...env },
             ...more,
         });
+    }
+
+    // Somebody else's hand in the store: what sqlite3 says.
+    async sql(text) {
+        const { status, stdout, stderr } = await run(
+            'sqlite3', ['-cmd', '.timeout 30000', this.path('pawl.db'), text]);
+
+        assert.equal(status, 0, stderr);
+        return stdout.trim();
     }
 
     async verify() {

@@ -45,12 +45,6 @@ export function processesOf(mark) {
     return found;
 }
 
-export function isAlive({ pid, started }) {
-    const status = statusOf(pid);
-
-    return status.started === started && status.state !== 'Z';
-}
-
 export function listed(processes) {
     return processes.map((p) => `${p.pid}: ${p.command}`).join('\n') || 'none';
 }
