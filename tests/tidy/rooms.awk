@@ -18,6 +18,7 @@ BEGIN {
     may["cli"] = "cli " may["api"]
 
     library["jansson.h"] = library["nettle/"] = "base"
+    library["glib"] = "base"
     library["uv.h"] = "loop"
     library["curl/"] = library["microhttpd.h"] = "net"
     library["sqlite3.h"] = library["libpq-fe.h"] = "store"

@@ -6,6 +6,7 @@ packages_build=(
     gcc
     libc6-dev
     libcurl4-openssl-dev
+    libglib2.0-dev
     libjansson-dev
     libmicrohttpd-dev
     libseccomp-dev
@@ -16,6 +17,7 @@ packages_build=(
     nettle-dev
     ninja-build
     pkg-config
+    tzdata
 )
 
 # The versions in these names are those of .clang-format and .clang-tidy: another one would
