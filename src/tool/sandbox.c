@@ -199,10 +199,14 @@ static enum err_code check_write_paths(const struct wire_message *order, uid_t u
     char staged[VIEW_STAGED_MAX];
 
     for (unsigned i = 0; order->write_paths[i]; i++) {
-        if (access(view_staged_write(staged, i), W_OK | X_OK) != 0)
-            return err_set(err, ERR_UNAVAILABLE,
-                           "user %u, under which this tool runs, may not write to %s",
-                           (unsigned)uid, order->write_paths[i]);
+        if (access(view_staged_write(staged, i), W_OK | X_OK) == 0)
+            continue;
+        if (errno != EACCES) /* on a disk that nobody may write to, say */
+            return err_sys(err, errno, "cannot give it %s to write to", order->write_paths[i]);
+        return err_set(err, ERR_UNAVAILABLE,
+                       "user %u, under which this tool runs, may not write to %s: "
+                       "chmod -R a+rwX %s",
+                       (unsigned)uid, order->write_paths[i], order->write_paths[i]);
     }
     return ERR_NONE;
 }

@@ -140,6 +140,10 @@ static enum err_code bind_write_path(const char *path, unsigned i, struct err *e
         return err_set(err, ERR_INVALID, "cannot give it %s: no absolute path below /", path);
     int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 
+    if (fd < 0 && errno == ELOOP)
+        return err_set(err, ERR_UNAVAILABLE,
+                       "cannot give it %s to write to: a part of the path is a symbolic link",
+                       path);
     if (fd < 0)
         return err_sys(err, errno, "cannot give it %s to write to", path);
     (void)snprintf(opened, sizeof(opened), "/proc/self/fd/%d", fd);

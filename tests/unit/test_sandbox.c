@@ -314,25 +314,39 @@ static void read_paths_are_bound_or_refused(void **state)
     assert_non_null(strstr(call.reason, "No such file or directory"));
 }
 
-/* Runs a shell script that may change the folder; what it printed must be `expected`. */
-static void expect_with_write(struct fixture *f, const char *folder, const char *script,
-                              const char *expected)
+/* Runs a shell script that may change the folder. */
+static void call_with_write(struct call *call, struct fixture *f, const char *folder,
+                            const char *script)
 {
     const char *write_paths[] = { folder, NULL };
     const char *argv[] = { "sh", "-c", script, NULL };
+
+    call_init(call, f, argv);
+    call->spec.write_paths = write_paths;
+    call_start(call);
+    call_await(call);
+}
+
+/* What it printed must be `expected`. */
+static void expect_with_write(struct fixture *f, const char *folder, const char *script,
+                              const char *expected)
+{
     struct call call;
 
-    call_init(&call, f, argv);
-    call.spec.write_paths = write_paths;
-    call_start(&call);
-    call_await(&call);
-    if (expected) {
-        call_expect(&call, TOOL_EXITED, 0);
-        assert_string_equal(call.output, expected);
-        return;
-    }
+    call_with_write(&call, f, folder, script);
+    call_expect(&call, TOOL_EXITED, 0);
+    assert_string_equal(call.output, expected);
+}
+
+/* The reason names the folder, and says so. */
+static void expect_not_given(struct fixture *f, const char *folder, const char *why)
+{
+    struct call call;
+
+    call_with_write(&call, f, folder, "echo");
     call_expect(&call, TOOL_NOT_STARTED, 0);
     assert_non_null(strstr(call.reason, folder));
+    assert_non_null(strstr(call.reason, why));
     assert_int_equal(call.output_bytes, 0);
 }
 
@@ -362,18 +376,19 @@ static void write_paths_that_cannot_be_given(void **state)
     char link[192];
 
     (void)snprintf(folder, sizeof(folder), "%s/closed", f->base);
-    expect_with_write(f, folder, "echo", NULL); /* there is none */
+    expect_not_given(f, folder, "No such file or directory");
     assert_int_equal(mkdir(folder, 0555), 0);
-    expect_with_write(f, folder, "echo", NULL); /* the tool may not write there */
+    expect_not_given(f, folder, "may not write to");
+    expect_not_given(f, folder, "chmod -R a+rwX ");
     assert_int_equal(chmod(folder, 0777), 0);
     expect_with_write(f, folder, "echo in", "in\n");
     (void)snprintf(link, sizeof(link), "%s/link", folder);
     assert_int_equal(symlink(f->project, link), 0);
-    expect_with_write(f, link, "echo", NULL); /* put there by a tool, perhaps */
+    expect_not_given(f, link, "is a symbolic link"); /* put there by a tool, perhaps */
     (void)snprintf(link, sizeof(link), "%s/link/scratch", folder);
-    expect_with_write(f, link, "echo", NULL);
-    expect_with_write(f, f->store, "echo", NULL); /* covered, and a file */
-    expect_with_write(f, f->scratch, "echo", NULL);
+    expect_not_given(f, link, "is a symbolic link");
+    expect_not_given(f, f->store, "Not a directory"); /* covered, and a file */
+    expect_not_given(f, f->scratch, "may not write to");
 }
 
 int main(int argc, char **argv)
