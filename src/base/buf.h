@@ -27,6 +27,12 @@ static inline struct slice slice_of(const char *text)
     return (struct slice){ text, text ? strlen(text) : 0 };
 }
 
+/* NULL if it is empty: then it is as if it had not been given. */
+static inline struct slice slice_or_null(struct slice bytes)
+{
+    return bytes.len > 0 ? bytes : (struct slice){ 0 };
+}
+
 static inline int slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);

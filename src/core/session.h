@@ -270,6 +270,8 @@ int session_timer(const struct session_state *state, int64_t now_ms,
 
 enum session_status session_status(const struct session_state *state);
 int session_is_ended(const struct session_state *state); /* its turn is over: IDLE or CANCELLED */
+/* It has ended, and no call of it is in doubt. */
+int session_may_be_erased(const struct session_state *state);
 
 /* Everything the session waits for. Empty only if it has ended: else it is a bug of ours. */
 enum wait_kind {

@@ -291,6 +291,12 @@ int session_is_ended(const struct session_state *state)
     return state->mode == SESSION_IDLE || state->mode == SESSION_CANCELLED;
 }
 
+/* What became of a sent `effects: once` call must not be forgotten with its session. */
+int session_may_be_erased(const struct session_state *state)
+{
+    return session_is_ended(state) && session_free_slots(state) == SESSION_CALLS_MAX;
+}
+
 /* What a call makes the session wait for, and until when. */
 static enum wait_kind call_wait(const struct session_call *call)
 {

@@ -113,10 +113,12 @@ static void keep_calls(struct live *live, const struct session_event *event,
     for (uint32_t i = 0; i < event->model_answered.calls_n; i++) {
         uint32_t number = event->model_answered.first_call + i;
 
-        live_add_call(live, number, result->calls[i].id, result->calls[i].name,
-                      declared[i].arguments, declared[i].refusal);
+        struct call_info *info =
+            live_add_call(live, number, result->calls[i].id, result->calls[i].name,
+                          declared[i].arguments, declared[i].refusal);
+
         if (declared[i].approval.ptr)
-            live_call(live, number)->approval = slice_dup(declared[i].approval);
+            info->approval = slice_dup(declared[i].approval);
     }
 }
 
@@ -237,9 +239,7 @@ static void answered(struct tick *tick, struct answer *answer)
         { .name = "usage",
           .kind = EXTRA_JSON,
           .text = result->has_usage ? usage_json(tick, &result->usage) : (struct slice){ 0 } },
-        { .name = "raw",
-          .kind = EXTRA_JSON,
-          .text = result->raw.len ? result->raw : (struct slice){ 0 } },
+        { .name = "raw", .kind = EXTRA_JSON, .text = slice_or_null(result->raw) },
         { 0 },
     };
 

@@ -235,7 +235,6 @@ static void put_row(struct tick *tick, struct store_commit *commit, struct store
 
 void approvals_put(struct tick *tick, struct store_commit *commit)
 {
-    enum { ROWS_MAX = SESSION_CALLS_MAX * 2 };
     const struct session_state *states[] = { live_state(tick->live), &tick->state };
     struct store_approval *rows = NULL;
     size_t asks_n = 0;
@@ -262,12 +261,6 @@ void approvals_put(struct tick *tick, struct store_commit *commit)
 
 /* ---- kept beside the call ---- */
 
-static void replace(char **text, struct slice with)
-{
-    free(*text);
-    *text = slice_dup(with);
-}
-
 void approvals_keep(struct tick *tick)
 {
     for (const struct tick_ask *ask = tick->asks; ask; ask = ask->next) {
@@ -275,9 +268,9 @@ void approvals_keep(struct tick *tick)
 
         if (!info)
             continue;
-        replace(&info->approval, ask->body);
+        text_replace(&info->approval, ask->body);
         if (ask->arguments.ptr) {
-            replace(&info->arguments, ask->arguments);
+            text_replace(&info->arguments, ask->arguments);
             info->is_edited = 1;
         }
     }
@@ -295,8 +288,8 @@ enum err_code approval_take(struct call_info *info, struct slice body, struct er
         return err_set(err, ERR_CORRUPT, "it names no arguments");
     if (json_write_canonical(&arguments, json_get(root, "arguments"), err))
         return err->code;
-    replace(&info->approval, body);
-    replace(&info->arguments, buf_slice(&arguments));
+    text_replace(&info->approval, body);
+    text_replace(&info->arguments, buf_slice(&arguments));
     info->is_edited = json_bool(json_get(root, "edited"), 0);
     return ERR_NONE;
 }

@@ -12,8 +12,17 @@ static int is_still_wanted(struct live *live, const struct session_command *comm
     case CMD_RUN_TOOL: return call->phase == CALL_RUNNING;
     case CMD_SEND_TOOL: return call->phase == CALL_SENT;
     case CMD_RECONCILE: return call->phase == CALL_RECONCILE;
-    default: return 1;
+    case CMD_CALL_MODEL:
+    case CMD_STOP_MODEL:
+    case CMD_STOP_TOOL:
+    case CMD_ASK:
+    case CMD_WITHDRAW:
+    case CMD_START_CHILD:
+    case CMD_CANCEL_CHILD:
+    case CMD_TURN_ENDED:
+    case CMD_KIND_COUNT: break;
     }
+    return 1;
 }
 
 /* While draining nothing is begun: the next process takes it up. */

@@ -15,27 +15,7 @@ struct decided {
     struct approval_record record;
     struct slice former_hash; /* of arguments that were edited; NULL: they were not */
     struct slice changed;     /* JSON: names of the members that differ */
-    uint8_t still_needed;
 };
-
-static struct slice or_absent(struct slice text)
-{
-    return text.len > 0 ? text : (struct slice){ 0 };
-}
-
-static struct slice who(const struct engine_request *request)
-{
-    return request->by.len > 0 ? request->by : SLICE_LIT("person");
-}
-
-static int refuse(struct engine_request *request, const char *code, enum err_code err_code,
-                  const char *what)
-{
-    request->code = code;
-    (void)err_set(&request->err, err_code, "call %u of session %.*s: %s", request->call,
-                  (int)request->session.len, request->session.ptr, what);
-    return 0;
-}
 
 /* ---- may it be decided? ---- */
 
@@ -44,34 +24,33 @@ static int is_asked(const struct session_call *call, struct engine_request *requ
     if (call && call->phase == CALL_APPROVAL)
         return 1;
     if (call && call->phase == CALL_PERSON)
-        return refuse(request, "approval_in_doubt", ERR_CONFLICT,
-                      "it is in doubt whether it happened; say so with settle");
-    return refuse(request, "approval_closed", ERR_CONFLICT, "no decision is asked for");
+        return request_refuse_call(request, "approval_in_doubt", ERR_CONFLICT,
+                                   ": it is in doubt whether it happened; say so with settle");
+    return request_refuse_call(request, "approval_closed", ERR_CONFLICT,
+                               ": no decision is asked for");
 }
 
-static int is_what_was_shown(struct tick *tick, const struct decided *decided)
+static int is_what_was_shown(const struct decided *decided)
 {
     struct engine_request *request = decided->request;
     const struct approval_record *record = &decided->record;
 
     if (slice_equal(request->hash, record->hash))
         return 1;
-    return refuse(
+    return request_refuse_call(
         request, "arguments_changed", ERR_CONFLICT,
-        tick_text(tick,
-                  "the decision is on arguments with the hash %.*s, and they have the hash %.*s "
-                  "now%s; look at them again",
-                  request->hash.len < 80 ? (int)request->hash.len : 80, request->hash.ptr,
-                  (int)record->hash.len, record->hash.ptr,
-                  record->is_edited ? ": a person has edited them" : "")
-            .ptr);
+        ": the decision is on arguments with the hash %.*s, and they have the hash %.*s "
+        "now%s; look at them again",
+        request->hash.len < 80 ? (int)request->hash.len : 80, request->hash.ptr,
+        (int)record->hash.len, record->hash.ptr,
+        record->is_edited ? ": a person has edited them" : "");
 }
 
 /* One person is one approval of one version, however often it is sent. */
-static int is_another_person(struct tick *tick, const struct decided *decided)
+static int is_another_person(const struct decided *decided)
 {
     CLEANUP(json_cleanup) struct json *list = NULL;
-    struct slice by = who(decided->request);
+    struct slice by = request_by(decided->request);
     struct err err = { 0 };
 
     if (decided->record.decisions.len == 0)
@@ -80,13 +59,11 @@ static int is_another_person(struct tick *tick, const struct decided *decided)
         assert_failed(err.msg, __FILE__, __LINE__); /* a part of what was read */
     for (size_t i = 0; i < json_count(list); i++) {
         if (slice_equal(json_str(json_get(json_at(list, i), "by")), by))
-            return refuse(decided->request, "already_approved", ERR_CONFLICT,
-                          tick_text(tick,
-                                    "%.*s has approved it already; %u more must, and they must "
-                                    "be others",
-                                    by.len < 80 ? (int)by.len : 80, by.ptr,
-                                    decided->record.still_needed)
-                              .ptr);
+            return request_refuse_call(
+                decided->request, "already_approved", ERR_CONFLICT,
+                ": %.*s has approved it already; %u more must, and they must "
+                "be others",
+                by.len < 80 ? (int)by.len : 80, by.ptr, decided->record.still_needed);
     }
     return 1;
 }
@@ -159,7 +136,8 @@ static int take_edit(struct tick *tick, struct decided *decided)
                                                          .arguments = request->arguments });
 
     if (check.refusal.ptr)
-        return refuse(request, "arguments_invalid", ERR_INVALID, check.refusal.ptr);
+        return request_refuse_call(request, "arguments_invalid", ERR_INVALID, ": %s",
+                                   check.refusal.ptr);
     struct slice hash = approval_arguments_hash(tick, check.text);
 
     if (slice_equal(hash, record->hash))
@@ -188,7 +166,7 @@ static struct slice with_decision(struct tick *tick, const struct decided *decid
         json_put_raw(&json, (struct slice){ before.ptr + 1, before.len - 2 });
     json_begin(&json, '{');
     json_key(&json, "by");
-    json_put_str(&json, who(request));
+    json_put_str(&json, request_by(request));
     json_key(&json, "decision");
     json_put_str(&json, slice_of(decision_name(request->decision)));
     json_key(&json, "at");
@@ -224,8 +202,8 @@ static uint32_t record_decision(struct tick *tick, struct decided *decided)
     int is_edited = decided->former_hash.ptr != NULL;
     struct session_event event = { .kind = EV_APPROVAL_DECIDED, .call = request->call };
     const struct event_extra extras[] = {
-        { .name = "by", .kind = EXTRA_TEXT, .text = who(request) },
-        { .name = "note", .kind = EXTRA_TEXT, .text = or_absent(request->note) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = request_by(request) },
+        { .name = "note", .kind = EXTRA_TEXT, .text = slice_or_null(request->note) },
         { .name = "arguments_hash", .kind = EXTRA_TEXT, .text = record->hash },
         { .name = "former_hash", .kind = EXTRA_TEXT, .text = decided->former_hash },
         { .name = "arguments",
@@ -254,23 +232,21 @@ static uint32_t record_decision(struct tick *tick, struct decided *decided)
 
 void decide_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct engine_request *request = request_of(input);
+    struct engine_request *request = request_anew(input);
     struct decided decided = { .request = request };
     const struct session_call *call = session_call(&tick->state, request->call);
 
     (void)live;
-    request->err = (struct err){ 0 };
-    request->code = NULL;
     if (!is_asked(call, request))
         return;
     int is_known = approval_record_of(tick, request->call, &decided.record);
 
     ASSERT(is_known);
-    if (!is_what_was_shown(tick, &decided))
+    if (!is_what_was_shown(&decided))
         return;
     if (request->decision == DECISION_APPROVE &&
         ((request->arguments.len > 0 && !take_edit(tick, &decided)) ||
-         !is_another_person(tick, &decided)))
+         !is_another_person(&decided)))
         return;
     request_taken(tick, input, record_decision(tick, &decided));
 }

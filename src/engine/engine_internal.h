@@ -70,7 +70,7 @@ typedef void input_end_fn(struct live *live, struct input *input, const struct e
 struct input {
     input_apply_fn *apply;
     input_end_fn *end;
-    int is_alone;   /* its tick has no events but those that it adds, and no input after it */
+    int is_alone;   /* its tick has no events before it: it looks at what is committed */
     int is_request; /* somebody waits: it is answered when the store refuses, not kept */
     struct input *next;
 };
@@ -126,17 +126,20 @@ struct live {
 /* The session of that id, loaded if need be. Never NULL; what is not there answers its inputs so.
  */
 struct live *live_get(struct engine *engine, struct slice id);
-struct live *live_new(struct engine *engine, const struct id *id); /* about to be created */
-void live_input(struct live *live, struct input *input);           /* takes over input */
-void live_input_first(struct live *live, struct input *input);     /* before all others */
+/* About to be created, with an empty history; takes over the reference to its revision. */
+struct live *live_born(struct engine *engine, const struct id *id, struct revision *revision,
+                       struct slice tenant, struct slice agent, struct slice metadata);
+void live_input(struct live *live, struct input *input);       /* takes over input */
+void live_input_first(struct live *live, struct input *input); /* before all others */
 void live_pump(struct live *live); /* soon: takes up what has come, or lets the session go */
 void live_free(struct live *live); /* inputs that are left are told that nobody knows */
 void live_retry_later(struct live *live, const struct err *err); /* the store refused */
 void live_gone(struct live *live, enum err_code code, const struct err *err);
 struct call_info *live_call(const struct live *live, uint32_t number);
-void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
-                   struct slice arguments, struct slice refusal);
-void live_drop_calls(struct live *live); /* of calls that are no longer open */
+struct call_info *live_add_call(struct live *live, uint32_t number, struct slice id,
+                                struct slice tool, struct slice arguments, struct slice refusal);
+void live_drop_calls(struct live *live);           /* of calls that are no longer open */
+void text_replace(char **text, struct slice with); /* one of the texts of a session: a copy */
 
 /*
  * live_state.c: what the session is. While it waits for an answer that is kept in its stored form,
@@ -294,6 +297,19 @@ void tool_jobs_stop(struct live *live);        /* all of them */
 void tool_jobs_drop_behind(struct live *live); /* what waits for an earlier run to end */
 void tool_jobs_free(struct live *live);
 
+/* The end of an attempt, or of a reconcile command. For outcome.c and once.c alone. */
+struct outcome {
+    struct input input;
+    struct arena *arena;
+    uint32_t call;
+    uint32_t attempt;
+    struct tool_result result; /* slices in arena, or in what it kept */
+    uint64_t random64;         /* of an attempt: when the next one is due */
+};
+
+/* Copies what it needs, and takes what was kept. */
+struct outcome *outcome_new(struct live *live, uint32_t call, uint32_t attempt,
+                            struct tool_result *result, input_apply_fn *apply);
 /* Hands the end of an attempt to its session; copies what it needs, and takes what was kept. */
 void outcome_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result);
 struct slice outcome_failure(struct tick *tick, const struct tool_result *result, const char *tool);
@@ -385,8 +401,14 @@ void requests_free(struct engine *engine); /* answers those that no session has 
 
 /* For the files that carry a kind of request out: the one that this input brings. */
 struct engine_request *request_of(struct input *input);
+/* The same where its apply begins: what an earlier try came to is forgotten. */
+struct engine_request *request_anew(struct input *input);
+struct slice request_by(const struct engine_request *request); /* who decides: a name, always */
 void request_refuse(struct engine_request *request, const char *code, enum err_code err_code,
                     const char *message);
+/* "call 3 of session ses_..." and then this. Always 0. */
+int request_refuse_call(struct engine_request *request, const char *code, enum err_code err_code,
+                        const char *fmt, ...) PRINTF(4, 5);
 /* The core rejected its event: 409, with what the session is at. */
 void request_refuse_state(struct tick *tick, struct engine_request *request);
 /* Whether the instructions can be had from the request's context, within limits.instructions; if
@@ -405,6 +427,8 @@ enum verdict request_add_budget(struct tick *tick, struct engine_request *reques
 /* erase.c: an input that is_alone makes the tick an erasure, which is submitted by itself */
 void erase_apply(struct live *live, struct tick *tick, struct input *input);
 void erase_submit(struct tick *tick);
+/* STORE_ERASE of it, without done and arg. */
+struct store_op erase_op(const struct store_session *row, int64_t at_ms, enum store_erasure why);
 /* It is not in the store any more, but perhaps for what is to be purged: all are told. */
 void erase_done(struct engine *engine, struct slice session, int has_left);
 void erase_unsure(struct live *live); /* its row is read again, and then all are told, if so */

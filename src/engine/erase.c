@@ -9,19 +9,15 @@
 
 void erase_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct engine_request *request = request_of(input);
-    int is_ended = session_is_ended(&tick->state);
+    struct engine_request *request = request_anew(input);
 
-    request->err = (struct err){ 0 };
-    request->code = NULL;
-    if (is_ended && session_free_slots(&tick->state) == SESSION_CALLS_MAX) {
+    if (session_may_be_erased(&tick->state)) {
         tick->is_erasure = 1;
         return;
     }
     request->code = "session_state";
-    /* What became of a sent `effects: once` call must not be forgotten with its session. */
     (void)err_set(&request->err, ERR_CONFLICT,
-                  is_ended
+                  session_is_ended(&tick->state)
                       ? "session %s cannot be erased while a call of it is in doubt; settle it "
                         "first"
                       : "session %s cannot be erased while its turn is under way; cancel it "
@@ -89,18 +85,20 @@ static void on_erased(struct store_op *op, void *arg)
     engine_fatal(live->engine, &err);
 }
 
+struct store_op erase_op(const struct store_session *row, int64_t at_ms, enum store_erasure why)
+{
+    return (struct store_op){ .kind = STORE_ERASE,
+                              .erase = { .session = row->key,
+                                         .version = row->version,
+                                         .at_ms = at_ms,
+                                         .why = why,
+                                         .limit = STORE_PURGE_MAX } };
+}
+
 void erase_submit(struct tick *tick)
 {
-    const struct store_session *row = &tick->live->row;
-
-    tick->op = (struct store_op){
-        .kind = STORE_ERASE,
-        .erase = { .session = row->key,
-                   .version = row->version,
-                   .at_ms = tick->now_ms,
-                   .limit = STORE_PURGE_MAX },
-        .done = on_erased,
-        .arg = tick,
-    };
+    tick->op = erase_op(&tick->live->row, tick->now_ms, STORE_ERASURE_REQUEST);
+    tick->op.done = on_erased;
+    tick->op.arg = tick;
     store_submit(tick->live->engine->deps.store, &tick->op);
 }

@@ -72,10 +72,8 @@ static struct fork *fork_new(struct live *live, uint32_t at)
 void fork_look(struct live *live, struct tick *tick, struct input *input)
 {
     struct asked *asked = CONTAINER_OF(input, struct asked, input);
-    struct engine_request *request = asked->request;
+    struct engine_request *request = request_anew(input);
 
-    request->err = (struct err){ 0 };
-    request->code = NULL;
     if (request->at > tick->state.seq) {
         request->code = "event_not_found";
         (void)err_set(&request->err, ERR_INVALID, "session %s has no event %u; its last is %u",
@@ -321,9 +319,7 @@ static void copy_apply(struct live *live, struct tick *tick, struct input *input
     const struct event_extra extras[] = {
         { .name = "from", .kind = EXTRA_TEXT, .text = id_slice(&fork->from) },
         { .name = "from_seq", .kind = EXTRA_INT, .number = fork->state.seq },
-        { .name = "by",
-          .kind = EXTRA_TEXT,
-          .text = asked->request->by.len > 0 ? asked->request->by : (struct slice){ 0 } },
+        { .name = "by", .kind = EXTRA_TEXT, .text = slice_or_null(asked->request->by) },
         { 0 },
     };
 
@@ -335,8 +331,7 @@ static void copy_apply(struct live *live, struct tick *tick, struct input *input
     enum verdict verdict =
         tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
-                                             .wire = fork->wire.len > 0 ? buf_slice(&fork->wire)
-                                                                        : (struct slice){ 0 } });
+                                             .wire = slice_or_null(buf_slice(&fork->wire)) });
 
     ASSERT(verdict == VERDICT_MOVED);
     request_taken(tick, input, event.seq);
@@ -372,22 +367,12 @@ static void create_copy(struct asked *asked)
         return;
     }
     struct id id = id_make("ses_", now_ms, &engine->random);
-    struct live *live = live_new(engine, &id);
+    struct live *live = live_born(engine, &id, revision_ref(fork->revision), slice_of(fork->tenant),
+                                  slice_of(fork->agent), slice_of(fork->metadata));
 
-    live->revision = revision_ref(fork->revision);
-    history_reset(&live->history, live->revision->window_messages);
-    live->tenant = xstrdup(fork->tenant);
-    live->agent = xstrdup(fork->agent);
-    live->parent = xstrdup("");
-    live->metadata = xstrdup(fork->metadata);
-    live->row = (struct store_session){ .id = id_slice(&live->id),
-                                        .tenant = slice_of(live->tenant),
-                                        .agent = slice_of(live->agent),
-                                        .parent = slice_of(live->parent),
-                                        .metadata = slice_of(live->metadata),
-                                        .context_seq = fork->context_seq,
-                                        .end_seq = fork->end_seq,
-                                        .ended_at_ms = fork->ended_at_ms };
+    live->row.context_seq = fork->context_seq;
+    live->row.end_seq = fork->end_seq;
+    live->row.ended_at_ms = fork->ended_at_ms;
     list_remove(&engine->asked, &asked->aside);
     asked->input =
         (struct input){ .apply = copy_apply, .end = copy_end, .is_request = 1, .is_alone = 1 };

@@ -33,11 +33,23 @@ struct live *live_get(struct engine *engine, struct slice id)
     return live;
 }
 
-struct live *live_new(struct engine *engine, const struct id *id)
+struct live *live_born(struct engine *engine, const struct id *id, struct revision *revision,
+                       struct slice tenant, struct slice agent, struct slice metadata)
 {
     struct live *live = live_make(engine, id_slice(id));
 
     live->has_history = 1; /* an empty one */
+    live->revision = revision;
+    history_reset(&live->history, revision->window_messages);
+    live->tenant = slice_dup(tenant);
+    live->agent = slice_dup(agent);
+    live->parent = xstrdup("");
+    live->metadata = slice_dup(metadata);
+    live->row = (struct store_session){ .id = id_slice(&live->id),
+                                        .tenant = slice_of(live->tenant),
+                                        .agent = slice_of(live->agent),
+                                        .parent = slice_of(live->parent),
+                                        .metadata = slice_of(live->metadata) };
     return live;
 }
 
@@ -63,6 +75,12 @@ void live_pump(struct live *live)
     loop_post(live->engine->deps.loop, &live->pump, pump, live);
 }
 
+void text_replace(char **text, struct slice with)
+{
+    free(*text);
+    *text = slice_dup(with);
+}
+
 /* ---- tool calls of the last answer ---- */
 
 struct call_info *live_call(const struct live *live, uint32_t number)
@@ -74,8 +92,8 @@ struct call_info *live_call(const struct live *live, uint32_t number)
     return info;
 }
 
-void live_add_call(struct live *live, uint32_t number, struct slice id, struct slice tool,
-                   struct slice arguments, struct slice refusal)
+struct call_info *live_add_call(struct live *live, uint32_t number, struct slice id,
+                                struct slice tool, struct slice arguments, struct slice refusal)
 {
     struct call_info *info = xcalloc(1, sizeof(*info));
 
@@ -87,6 +105,7 @@ void live_add_call(struct live *live, uint32_t number, struct slice id, struct s
                                 .arguments = slice_dup(arguments),
                                 .refusal = refusal.ptr ? slice_dup(refusal) : NULL };
     live->calls = info;
+    return info;
 }
 
 static void call_info_free(struct call_info *info)

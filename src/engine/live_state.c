@@ -24,7 +24,8 @@ const struct session_state *live_state(struct live *live)
 void live_state_set(struct live *live, const struct session_state *state)
 {
     if (!live->state)
-        unpack(live);
+        live->state = xcalloc(1, sizeof(*live->state));
+    free(TAKE(live->packed));
     *live->state = *state;
 }
 

@@ -24,12 +24,6 @@ struct load {
     int is_begun;             /* its model_started was seen, or it begins with the journal */
 };
 
-static void replace(char **text, struct slice with)
-{
-    free(*text);
-    *text = slice_dup(with);
-}
-
 static void load_end(struct load *load)
 {
     struct live *live = load->live;
@@ -161,9 +155,11 @@ static enum err_code take_calls(struct live *live, struct slice body, struct err
             continue; /* this process declared it, and reads its row again */
         if (json_get(call, "arguments") && json_write(&arguments, json_get(call, "arguments"), err))
             return err->code;
-        live_add_call(live, number, json_str(json_get(call, "id")),
-                      json_str(json_get(call, "tool")), buf_slice(&arguments), (struct slice){ 0 });
-        live_call(live, number)->has_row = json_int(json_get(call, "approvals"), 0) > 0;
+        struct call_info *info = live_add_call(live, number, json_str(json_get(call, "id")),
+                                               json_str(json_get(call, "tool")),
+                                               buf_slice(&arguments), (struct slice){ 0 });
+
+        info->has_row = json_int(json_get(call, "approvals"), 0) > 0;
     }
     return ERR_NONE;
 }
@@ -277,10 +273,10 @@ static enum err_code take_row(struct live *live, const struct store_load *load, 
         return err_set(err, ERR_CORRUPT, "session %s: its row and its state are not of one tick",
                        live->id.text);
     live_state_set(live, &state);
-    replace(&live->tenant, load->row.tenant);
-    replace(&live->agent, load->row.agent);
-    replace(&live->parent, load->row.parent);
-    replace(&live->metadata, load->row.metadata);
+    text_replace(&live->tenant, load->row.tenant);
+    text_replace(&live->agent, load->row.agent);
+    text_replace(&live->parent, load->row.parent);
+    text_replace(&live->metadata, load->row.metadata);
     live->row = load->row;
     live->row.state = (struct slice){ 0 };
     live->row.id = id_slice(&live->id);

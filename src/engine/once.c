@@ -90,32 +90,29 @@ static void plain_end(struct live *live, struct input *input, const struct err *
 }
 
 static void input_of_sent(struct live *live, input_apply_fn *apply, input_end_fn *end,
-                          const struct session_command *command)
+                          uint32_t call, uint32_t attempt)
 {
     struct sent *sent = xcalloc(1, sizeof(*sent));
 
     sent->input = (struct input){ .apply = apply, .end = end };
-    sent->call = command->call;
-    sent->attempt = command->attempt;
+    sent->call = call;
+    sent->attempt = attempt;
     live_input(live, &sent->input);
 }
 
 void sent_input(struct live *live, uint32_t call, uint32_t attempt)
 {
-    input_of_sent(live, sent_apply, sent_end,
-                  &(struct session_command){ CMD_RUN_TOOL, call, attempt });
+    input_of_sent(live, sent_apply, sent_end, call, attempt);
 }
 
 void unsent_input(struct live *live, uint32_t call, uint32_t attempt)
 {
-    input_of_sent(live, unsent_apply, plain_end,
-                  &(struct session_command){ CMD_SEND_TOOL, call, attempt });
+    input_of_sent(live, unsent_apply, plain_end, call, attempt);
 }
 
 void lost_input(struct live *live, uint32_t call, uint32_t attempt)
 {
-    input_of_sent(live, lost_apply, plain_end,
-                  &(struct session_command){ CMD_SEND_TOOL, call, attempt });
+    input_of_sent(live, lost_apply, plain_end, call, attempt);
 }
 
 /* ---- it is in doubt ---- */
@@ -187,14 +184,6 @@ enum verdict reconciled_add(struct tick *tick, const struct verdict_on_doubt *sa
 
 /* ---- its reconcile command has ended ---- */
 
-struct looked {
-    struct input input;
-    struct arena *arena;
-    uint32_t call;
-    uint32_t attempt;
-    struct tool_result result; /* slices in arena, or in what it kept */
-};
-
 static enum reconcile_outcome outcome_of(const struct tool_result *result)
 {
     if (result->end == TOOL_EXITED && result->status == 0)
@@ -205,7 +194,7 @@ static enum reconcile_outcome outcome_of(const struct tool_result *result)
 }
 
 /* Why a person must say it. */
-static struct slice why_unknown(struct tick *tick, const struct looked *looked)
+static struct slice why_unknown(struct tick *tick, const struct outcome *looked)
 {
     const struct call_info *info = live_call(tick->live, looked->call);
     const struct tool_result *result = &looked->result;
@@ -221,7 +210,7 @@ static struct slice why_unknown(struct tick *tick, const struct looked *looked)
 
 static void looked_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct looked *looked = CONTAINER_OF(input, struct looked, input);
+    const struct outcome *looked = CONTAINER_OF(input, struct outcome, input);
     size_t max = live->engine->deps.config->limits.tool_output_bytes;
     CLEANUP(output_release) struct output output = { 0 };
     struct verdict_on_doubt said = { .call = looked->call,
@@ -241,27 +230,7 @@ static void looked_apply(struct live *live, struct tick *tick, struct input *inp
         live->engine->stats.late++;
 }
 
-static void looked_end(struct live *live, struct input *input, const struct err *err)
-{
-    struct looked *looked = CONTAINER_OF(input, struct looked, input);
-
-    (void)err;
-    engine_arena_done(live->engine, looked->arena);
-    tool_output_free(looked->result.kept);
-    free(looked);
-}
-
 void reconcile_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result)
 {
-    struct looked *looked = xcalloc(1, sizeof(*looked));
-
-    looked->input = (struct input){ .apply = looked_apply, .end = looked_end };
-    looked->arena = engine_arena(live->engine);
-    looked->call = call;
-    looked->attempt = attempt;
-    looked->result = *result;
-    if (!TAKE(result->kept))
-        looked->result.output = arena_slice(looked->arena, result->output);
-    looked->result.errors = arena_slice(looked->arena, result->errors);
-    live_input(live, &looked->input);
+    live_input(live, &outcome_new(live, call, attempt, result, looked_apply)->input);
 }

@@ -14,15 +14,6 @@
 #include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
-struct outcome {
-    struct input input;
-    struct arena *arena;
-    uint32_t call;
-    uint32_t attempt;
-    struct tool_result result; /* slices in arena, or in what it kept */
-    uint64_t random64;
-};
-
 static int is_result(const struct tool_result *result)
 {
     return result->end == TOOL_EXITED && result->status != TOOL_EXIT_TRY_AGAIN;
@@ -60,9 +51,7 @@ static int add_finished(struct tick *tick, const struct outcome *outcome, size_t
         { .name = "status", .kind = EXTRA_INT, .number = result->status },
         { .name = "started_at", .kind = EXTRA_INT, .number = result->started_at_ms },
         { .name = "duration_ms", .kind = EXTRA_INT, .number = result->duration_ms },
-        { .name = "stderr",
-          .kind = EXTRA_TEXT,
-          .text = result->errors.len ? result->errors : (struct slice){ 0 } },
+        { .name = "stderr", .kind = EXTRA_TEXT, .text = slice_or_null(result->errors) },
         { 0 },
     };
     put_result_wire(tick, outcome->call, result->status != 0, output_text(&output), &wire);
@@ -141,9 +130,7 @@ static void failed(struct tick *tick, const struct outcome *outcome)
         { .name = "error", .kind = EXTRA_JSON, .text = tick_error(tick, code, message) },
         { .name = "started_at", .kind = EXTRA_INT, .number = result->started_at_ms },
         { .name = "duration_ms", .kind = EXTRA_INT, .number = result->duration_ms },
-        { .name = "stderr",
-          .kind = EXTRA_TEXT,
-          .text = result->errors.len ? result->errors : (struct slice){ 0 } },
+        { .name = "stderr", .kind = EXTRA_TEXT, .text = slice_or_null(result->errors) },
         { 0 },
     };
 
@@ -218,18 +205,26 @@ static void outcome_end(struct live *live, struct input *input, const struct err
     free(outcome);
 }
 
-void outcome_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result)
+struct outcome *outcome_new(struct live *live, uint32_t call, uint32_t attempt,
+                            struct tool_result *result, input_apply_fn *apply)
 {
     struct outcome *outcome = xcalloc(1, sizeof(*outcome));
 
-    outcome->input = (struct input){ .apply = outcome_apply, .end = outcome_end };
+    outcome->input = (struct input){ .apply = apply, .end = outcome_end };
     outcome->arena = engine_arena(live->engine);
     outcome->call = call;
     outcome->attempt = attempt;
-    outcome->random64 = random_u64(&live->engine->random);
     outcome->result = *result;
     if (!TAKE(result->kept))
         outcome->result.output = arena_slice(outcome->arena, result->output);
     outcome->result.errors = arena_slice(outcome->arena, result->errors);
+    return outcome;
+}
+
+void outcome_input(struct live *live, uint32_t call, uint32_t attempt, struct tool_result *result)
+{
+    struct outcome *outcome = outcome_new(live, call, attempt, result, outcome_apply);
+
+    outcome->random64 = random_u64(&live->engine->random);
     live_input(live, &outcome->input);
 }

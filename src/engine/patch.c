@@ -1,11 +1,6 @@
 /* patch.c - a session's context, metadata and budget, changed while it lives. */
 #include "engine/engine_internal.h"
 
-static struct slice or_absent(struct slice text)
-{
-    return text.len > 0 ? text : (struct slice){ 0 };
-}
-
 /* The context in force: another patch may have come in the same tick. */
 static struct slice context_of(const struct tick *tick)
 {
@@ -31,9 +26,9 @@ static enum verdict add_texts(struct tick *tick, const struct engine_request *re
     struct session_event event = { .kind = EV_CONTEXT_CHANGED };
     struct slice context = request->context.len > 0 ? request->context : context_of(tick);
     const struct event_extra extras[] = {
-        { .name = "context", .kind = EXTRA_JSON, .text = or_absent(context) },
-        { .name = "metadata", .kind = EXTRA_JSON, .text = or_absent(request->metadata) },
-        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { .name = "context", .kind = EXTRA_JSON, .text = slice_or_null(context) },
+        { .name = "metadata", .kind = EXTRA_JSON, .text = slice_or_null(request->metadata) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = slice_or_null(request->by) },
         { 0 },
     };
     enum verdict verdict =
@@ -51,12 +46,10 @@ static enum verdict add_texts(struct tick *tick, const struct engine_request *re
 
 void patch_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct engine_request *request = request_of(input);
+    struct engine_request *request = request_anew(input);
     int has_texts = request->context.len > 0 || request->metadata.len > 0;
     uint32_t seq = 0;
 
-    request->err = (struct err){ 0 };
-    request->code = NULL;
     if (!is_good(live, request))
         return;
     enum verdict verdict = request_add_budget(tick, request, &seq);

@@ -1,4 +1,6 @@
 /* requests.c - what people and programs ask of a session, as events. */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine/engine_internal.h"
@@ -49,6 +51,35 @@ int request_lacks_price(struct engine_request *request, const struct config_mode
                   "a budget in dollars needs the price of the model '%s'; add it to pawl.yaml",
                   model->name);
     return 1;
+}
+
+struct engine_request *request_anew(struct input *input)
+{
+    struct engine_request *request = request_of(input);
+
+    request->err = (struct err){ 0 };
+    request->code = NULL;
+    return request;
+}
+
+struct slice request_by(const struct engine_request *request)
+{
+    return request->by.len > 0 ? request->by : SLICE_LIT("person");
+}
+
+int request_refuse_call(struct engine_request *request, const char *code, enum err_code err_code,
+                        const char *fmt, ...)
+{
+    char what[ERR_MSG_MAX];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(what, sizeof(what), fmt, ap);
+    va_end(ap);
+    request->code = code;
+    (void)err_set(&request->err, err_code, "call %u of session %.*s%s", request->call,
+                  (int)request->session.len, request->session.ptr, what);
+    return 0;
 }
 
 static void asked_answer(struct asked *asked)
@@ -204,12 +235,39 @@ void asked_done(struct live *live, struct input *input, const struct err *err)
     asked_answer(asked);
 }
 
-/* ---- create ---- */
+/* ---- kinds ---- */
 
-static struct slice or_absent(struct slice text)
+static input_apply_fn create_apply, change_apply;
+
+static const struct request_kind {
+    input_apply_fn *apply;
+    input_end_fn *end;
+    enum event_kind event; /* that records it */
+    int is_alone;
+} kinds[ENGINE_REQUEST_KIND_COUNT] = {
+    [ENGINE_CREATE] = { create_apply, asked_done, EV_CREATED, 0 },
+    [ENGINE_MESSAGE] = { change_apply, asked_done, EV_MESSAGE, 0 },
+    [ENGINE_CANCEL] = { change_apply, asked_done, EV_CANCELLED, 0 },
+    [ENGINE_PAUSE] = { change_apply, asked_done, EV_PAUSED, 0 },
+    [ENGINE_RESUME] = { change_apply, asked_done, EV_RESUMED, 0 },
+    [ENGINE_RETRY] = { change_apply, asked_done, EV_RETRIED, 0 },
+    [ENGINE_PATCH] = { patch_apply, asked_done, EV_CONTEXT_CHANGED, 0 },
+    [ENGINE_SETTLE] = { settle_apply, asked_done, EV_TOOL_RECONCILED, 0 },
+    [ENGINE_FORK] = { fork_look, fork_looked, EV_FORKED, 1 },
+    [ENGINE_DECIDE] = { decide_apply, asked_done, EV_APPROVAL_DECIDED, 0 },
+    [ENGINE_ERASE] = { erase_apply, asked_done, EV_KIND_COUNT, 1 }, /* no event tells of it */
+};
+
+static void set_input(struct asked *asked)
 {
-    return text.len > 0 ? text : (struct slice){ 0 };
+    const struct request_kind *kind = &kinds[asked->request->kind];
+
+    asked->input = (struct input){
+        .apply = kind->apply, .end = kind->end, .is_request = 1, .is_alone = kind->is_alone
+    };
 }
+
+/* ---- create ---- */
 
 static int64_t lower(int64_t asked, int64_t agents)
 {
@@ -226,10 +284,10 @@ static void create_apply(struct live *live, struct tick *tick, struct input *inp
         { .name = "agent", .kind = EXTRA_TEXT, .text = request->agent },
         { .name = "revision", .kind = EXTRA_TEXT, .text = slice_of(live->revision->hash) },
         { .name = "input", .kind = EXTRA_TEXT, .text = request->text },
-        { .name = "context", .kind = EXTRA_JSON, .text = or_absent(request->context) },
-        { .name = "metadata", .kind = EXTRA_JSON, .text = or_absent(request->metadata) },
-        { .name = "tenant", .kind = EXTRA_TEXT, .text = or_absent(slice_of(live->tenant)) },
-        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { .name = "context", .kind = EXTRA_JSON, .text = slice_or_null(request->context) },
+        { .name = "metadata", .kind = EXTRA_JSON, .text = slice_or_null(request->metadata) },
+        { .name = "tenant", .kind = EXTRA_TEXT, .text = slice_or_null(slice_of(live->tenant)) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = slice_or_null(request->by) },
         { 0 },
     };
 
@@ -249,21 +307,12 @@ static void create(struct engine *engine, struct asked *asked)
 {
     struct engine_request *request = asked->request;
     struct id id = id_make("ses_", loop_wall_ms(engine->deps.loop), &engine->random);
-    struct live *live = live_new(engine, &id);
+    struct slice metadata = request->metadata.len > 0 ? request->metadata : SLICE_LIT("{}");
+    struct live *live = live_born(engine, &id, TAKE(asked->revision), request->idempotency.tenant,
+                                  request->agent, metadata);
 
-    live->revision = TAKE(asked->revision);
-    history_reset(&live->history, live->revision->window_messages);
-    live->tenant = slice_dup(request->idempotency.tenant);
-    live->agent = slice_dup(request->agent);
-    live->parent = slice_dup((struct slice){ 0 });
-    live->metadata = slice_dup(request->metadata.len > 0 ? request->metadata : SLICE_LIT("{}"));
     live->context = request->context.len > 0 ? slice_dup(request->context) : NULL;
-    live->row = (struct store_session){ .id = id_slice(&live->id),
-                                        .tenant = slice_of(live->tenant),
-                                        .agent = slice_of(live->agent),
-                                        .parent = slice_of(live->parent),
-                                        .metadata = slice_of(live->metadata) };
-    asked->input = (struct input){ .apply = create_apply, .end = asked_done, .is_request = 1 };
+    set_input(asked);
     live_input(live, &asked->input);
 }
 
@@ -289,31 +338,12 @@ static void check_create(struct engine *engine, struct asked *asked)
 
 /* ---- messages and the rest ---- */
 
-static enum event_kind kind_of(enum engine_request_kind kind)
-{
-    switch (kind) {
-    case ENGINE_CREATE: return EV_CREATED;
-    case ENGINE_MESSAGE: return EV_MESSAGE;
-    case ENGINE_CANCEL: return EV_CANCELLED;
-    case ENGINE_PAUSE: return EV_PAUSED;
-    case ENGINE_RESUME: return EV_RESUMED;
-    case ENGINE_RETRY: return EV_RETRIED;
-    case ENGINE_PATCH: return EV_CONTEXT_CHANGED;
-    case ENGINE_SETTLE: return EV_TOOL_RECONCILED;
-    case ENGINE_FORK: return EV_FORKED;
-    case ENGINE_DECIDE: return EV_APPROVAL_DECIDED;
-    case ENGINE_ERASE: /* no event tells of it */
-    case ENGINE_REQUEST_KIND_COUNT: break;
-    }
-    return EV_KIND_COUNT;
-}
-
 enum verdict request_add_budget(struct tick *tick, struct engine_request *request,
                                 uint32_t *ret_seq)
 {
     struct session_event event = { .kind = EV_BUDGET_CHANGED };
     const struct event_extra extras[] = {
-        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = slice_or_null(request->by) },
         { 0 },
     };
 
@@ -343,7 +373,7 @@ void request_refuse_state(struct tick *tick, struct engine_request *request)
 {
     request->code = "session_state";
     (void)err_set(&request->err, ERR_CONFLICT, "session %s cannot take '%s' now: %s",
-                  tick->live->id.text, event_kind_name(kind_of(request->kind)),
+                  tick->live->id.text, event_kind_name(kinds[request->kind].event),
                   state_text(&tick->state));
 }
 
@@ -362,22 +392,19 @@ void request_taken(struct tick *tick, struct input *input, uint32_t seq)
 
 static void change_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct asked *asked = CONTAINER_OF(input, struct asked, input);
-    struct engine_request *request = asked->request;
+    struct engine_request *request = request_anew(input);
     CLEANUP(buf_release) struct buf wire = { .max = HISTORY_BYTES_MAX };
-    struct session_event event = { .kind = kind_of(request->kind) };
+    struct session_event event = { .kind = kinds[request->kind].event };
     int is_message = request->kind == ENGINE_MESSAGE;
     struct slice closed = { 0 };
     const struct event_extra extras[] = {
         { .name = is_message ? "content" : "reason",
           .kind = EXTRA_TEXT,
-          .text = is_message ? request->text : or_absent(request->text) },
-        { .name = "by", .kind = EXTRA_TEXT, .text = or_absent(request->by) },
+          .text = is_message ? request->text : slice_or_null(request->text) },
+        { .name = "by", .kind = EXTRA_TEXT, .text = slice_or_null(request->by) },
         { 0 },
     };
 
-    request->err = (struct err){ 0 };
-    request->code = NULL;
     if (request_lacks_price(request, engine_model(live)))
         return;
     if (is_message)
@@ -405,19 +432,6 @@ static void change_apply(struct live *live, struct tick *tick, struct input *inp
 
 /* ---- all of them ---- */
 
-static input_apply_fn *apply_of(enum engine_request_kind kind)
-{
-    if (kind == ENGINE_PATCH)
-        return patch_apply;
-    if (kind == ENGINE_SETTLE)
-        return settle_apply;
-    if (kind == ENGINE_FORK)
-        return fork_look;
-    if (kind == ENGINE_DECIDE)
-        return decide_apply;
-    return kind == ENGINE_ERASE ? erase_apply : change_apply;
-}
-
 void engine_submit(struct engine *engine, struct engine_request *request)
 {
     struct asked *asked = xcalloc(1, sizeof(*asked));
@@ -442,11 +456,6 @@ void engine_submit(struct engine *engine, struct engine_request *request)
         create(engine, asked);
         return;
     }
-    int is_fork = request->kind == ENGINE_FORK;
-
-    asked->input = (struct input){ .apply = apply_of(request->kind),
-                                   .end = is_fork ? fork_looked : asked_done,
-                                   .is_request = 1,
-                                   .is_alone = is_fork || request->kind == ENGINE_ERASE };
+    set_input(asked);
     live_input(live_get(engine, request->session), &asked->input);
 }

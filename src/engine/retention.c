@@ -277,25 +277,12 @@ static void erase(struct retention *retention, struct going *going, const struct
     ASSERT(row->id.len < sizeof(going->id.text)); /* row_is_usable() */
     memcpy(going->id.text, row->id.ptr, row->id.len);
     going->id.text[row->id.len] = 0;
-    going->op = (struct store_op){
-        .kind = STORE_ERASE,
-        .erase = { .session = row->key,
-                   .version = row->version,
-                   .at_ms = loop_wall_ms(engine->deps.loop),
-                   .why = STORE_ERASURE_RETENTION,
-                   .limit = STORE_PURGE_MAX },
-        .done = on_erased,
-        .arg = going,
-    };
+    going->op = erase_op(row, loop_wall_ms(engine->deps.loop), STORE_ERASURE_RETENTION);
+    going->op.done = on_erased;
+    going->op.arg = going;
     store_submit(engine->deps.store, &going->op);
 }
 
-static int has_call_in_doubt(const struct session_state *state)
-{
-    return session_free_slots(state) < SESSION_CALLS_MAX;
-}
-
-/* What became of a sent `effects: once` call must not be forgotten with its session. */
 static int may_go(struct retention *retention, const struct store_session *row)
 {
     struct session_state state;
@@ -303,7 +290,7 @@ static int may_go(struct retention *retention, const struct store_session *row)
 
     if (!row_is_usable(row) || session_decode(&state, row->state, &err))
         return 0; /* `pawl verify` tells of it */
-    if (!session_is_ended(&state) || has_call_in_doubt(&state))
+    if (!session_may_be_erased(&state))
         return 0;
     if (!map_get(retention->engine->lives, row->id))
         return 1;

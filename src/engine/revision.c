@@ -43,7 +43,7 @@ static enum err_code read_tool(struct revision_tool *tool, const struct json *no
         json_schema_free(TAKE(tool->schema));
     }
     if (defect.code != ERR_NONE)
-        tool->defect = slice_dup(slice_of(defect.msg));
+        tool->defect = xstrdup(defect.msg);
     tool->parameters_text = buf_detach(&parameters);
     tool->parameters = slice_of(tool->parameters_text);
     return ERR_NONE;

@@ -1,19 +1,6 @@
 /* settle.c - a person says what became of a call in doubt. */
 #include "engine/engine_internal.h"
 
-static struct slice or_absent(struct slice text)
-{
-    return text.len > 0 ? text : (struct slice){ 0 };
-}
-
-static void refuse(struct engine_request *request, const char *code, enum err_code err_code,
-                   const char *why)
-{
-    request->code = code;
-    (void)err_set(&request->err, err_code, "call %u of session %.*s %s", request->call,
-                  (int)request->session.len, request->session.ptr, why);
-}
-
 /* NULL: a person is asked. */
 static const char *not_asked(const struct session_call *call)
 {
@@ -26,27 +13,25 @@ static const char *not_asked(const struct session_call *call)
 
 void settle_apply(struct live *live, struct tick *tick, struct input *input)
 {
-    struct engine_request *request = request_of(input);
+    struct engine_request *request = request_anew(input);
     const struct session_call *call = session_call(&tick->state, request->call);
     const char *why = not_asked(call);
     struct verdict_on_doubt said = {
         .call = request->call,
         .outcome = request->outcome,
-        .output = or_absent(request->text),
-        .by = request->by.len > 0 ? request->by : SLICE_LIT("person"),
-        .note = or_absent(request->note),
+        .output = slice_or_null(request->text),
+        .by = request_by(request),
+        .note = slice_or_null(request->note),
     };
     uint32_t seq;
 
     (void)live;
-    request->err = (struct err){ 0 };
-    request->code = NULL;
     if (request->call == 0 || request->call > tick->state.last_call) {
-        refuse(request, "call_not_found", ERR_NOT_FOUND, "is not there");
+        (void)request_refuse_call(request, "call_not_found", ERR_NOT_FOUND, " is not there");
         return;
     }
     if (why) {
-        refuse(request, "call_state", ERR_CONFLICT, why);
+        (void)request_refuse_call(request, "call_state", ERR_CONFLICT, " %s", why);
         return;
     }
     said.attempt = call->attempt;

@@ -370,13 +370,10 @@ static void keep_texts(struct tick *tick)
 {
     struct live *live = tick->live;
 
-    if (tick->context.ptr) {
-        free(live->context);
-        live->context = slice_dup(tick->context);
-    }
+    if (tick->context.ptr)
+        text_replace(&live->context, tick->context);
     if (tick->metadata.ptr) {
-        free(live->metadata);
-        live->metadata = slice_dup(tick->metadata);
+        text_replace(&live->metadata, tick->metadata);
         live->row.metadata = slice_of(live->metadata);
     }
 }

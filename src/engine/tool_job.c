@@ -181,7 +181,7 @@ static struct tool_job *job_new(struct live *live, const struct call_info *info,
     live->tool_jobs = job;
     job->call = info->number;
     job->attempt = attempt;
-    job->arguments = slice_dup(slice_of(info->arguments));
+    job->arguments = xstrdup(info->arguments);
     (void)snprintf(job->key, sizeof(job->key), "%s:%u", live->id.text, info->number);
     return job;
 }

@@ -325,7 +325,7 @@ enum err_code launcher_start(struct launcher **ret_launcher, const struct launch
     l->last = &l->first;
     l->runs = map_new();
     if (config->output_dir)
-        l->output_dir = slice_dup(slice_of(config->output_dir));
+        l->output_dir = xstrdup(config->output_dir);
     if (fill_standard_fds(err))
         goto fail;
     if (config->lock_path && config->lock_path[0] != '\0' &&

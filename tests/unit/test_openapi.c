@@ -503,7 +503,8 @@ static void see_table(struct codes *codes, const char *file, const char *text)
 /* The places where codes stand: calls of these, what is assigned to a `code`, and tables. */
 static void see_source(struct codes *codes, const char *file, const char *source)
 {
-    static const char *const calls[] = { "refuse(", "reply_problem(", "code_or(" };
+    static const char *const calls[] = { "refuse(", "request_refuse_call(", "reply_problem(",
+                                         "code_or(" };
     static const char assigned[] = "code = \"";
 
     for (size_t i = 0; i < ARRAY_LEN(calls); i++) {
