@@ -70,7 +70,11 @@ export class Provider {
         provider.#behave = behave;
         provider.#server = createServer((req, res) => provider.#handle(req, res));
         provider.#server.keepAliveTimeout = 60_000;
-        await new Promise((done) => provider.#server.listen(0, '127.0.0.1', done));
+        // All sessions of a restarted server come at once: with a shorter queue the kernel would hold
+        // back requests of a dead server until after those of the next one.
+        const at = { port: 0, host: '127.0.0.1', backlog: 4096 };
+
+        await new Promise((done) => provider.#server.listen(at, done));
         t.after(() => provider.stop());
         return provider;
     }
