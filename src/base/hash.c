@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <nettle/hmac.h>
 #include <nettle/memops.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
@@ -65,6 +66,19 @@ const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash)
     }
     text[SHA256_TEXT_MAX - 1] = '\0';
     return text;
+}
+
+struct sha256 hmac_sha256(struct slice secret, const struct slice *parts, size_t parts_n)
+{
+    struct hmac_sha256_ctx ctx;
+    struct sha256 hash;
+
+    hmac_sha256_set_key(&ctx, secret.len, (const uint8_t *)secret.ptr);
+    for (size_t i = 0; i < parts_n; i++)
+        hmac_sha256_update(&ctx, parts[i].len, (const uint8_t *)parts[i].ptr);
+    hmac_sha256_digest(&ctx, SHA256_BYTES, hash.bytes);
+    explicit_bzero(&ctx, sizeof(ctx));
+    return hash;
 }
 
 static struct siphash_key key;

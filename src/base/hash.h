@@ -1,5 +1,5 @@
 /*
- * hash.h - SHA-256 for names that must not collide, and a fast hash for tables.
+ * hash.h - SHA-256 for names that must not collide and for signatures, and a fast hash for tables.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -24,6 +24,9 @@ void sha256_sum_add(struct sha256_sum *sum, struct slice bytes);
 struct sha256 sha256_sum_get(const struct sha256_sum *sum);
 void sha256_sum_free(struct sha256_sum *sum);                                   /* NULL-safe */
 const char *sha256_text(char text[SHA256_TEXT_MAX], const struct sha256 *hash); /* 64 hex digits */
+
+/* HMAC-SHA256 (RFC 2104) of what the parts are one after the other. */
+struct sha256 hmac_sha256(struct slice secret, const struct slice *parts, size_t parts_n);
 
 /* 64 bits of SipHash-2-4 under a key drawn at start: safe for keys chosen by outsiders. */
 uint64_t hash_bytes(struct slice bytes);

@@ -46,6 +46,9 @@ struct http_call {
     int64_t connect_timeout_ms; /* 0: 10 s */
     size_t response_bytes_max;  /* more ends the call with ERR_LIMIT */
     http_body_fn *on_body;      /* NULL: gathered in response */
+    /* Only to addresses that are anybody's (address.h), whatever the name resolves to at that
+       moment; on a connection of its own. Else ERR_UNAVAILABLE. */
+    int is_public_only;
     http_call_fn *done;
     void *arg;
 

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
+#include "net/address.h"
 #include "net/http_text.h"
 
 enum {
@@ -209,6 +211,32 @@ static int on_connected(void *arg, char *peer_ip, char *own_ip, int peer_port, i
     return exchange->is_lost ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
+/*
+ * Here curl names the address that it is about to connect to, so a name that resolves otherwise a
+ * second time makes no difference.
+ */
+static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct http_exchange *exchange = arg;
+
+    if (purpose != CURLSOCKTYPE_IPCXN || !address_is_public(&address->addr, address->addrlen)) {
+        exchange->is_refused = 1;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
+/* A connection that another call has left open was perhaps not looked at. */
+static void set_guard(struct http_exchange *exchange)
+{
+    if (!exchange->call->is_public_only)
+        return;
+    SET(exchange->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
+    SET(exchange->easy, CURLOPT_OPENSOCKETDATA, exchange);
+    SET(exchange->easy, CURLOPT_FRESH_CONNECT, 1L);
+    SET(exchange->easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 /* curl takes a connection that was closed amid the headers for the end of a good answer. */
 /* NOLINTNEXTLINE(readability-non-const-parameter): the signature is curl's */
 static size_t on_header(char *ptr, size_t size, size_t n, void *arg)
@@ -268,6 +296,7 @@ enum err_code http_exchange_prepare(struct http_exchange *exchange, struct err *
     SET(easy, CURLOPT_URL, call->url);
     set_manners(easy);
     set_limits(exchange);
+    set_guard(exchange);
     set_body(exchange);
     set_headers(exchange);
     SET(easy, CURLOPT_PREREQFUNCTION, on_connected);
@@ -284,6 +313,8 @@ enum err_code http_exchange_prepare(struct http_exchange *exchange, struct err *
 /* curl's own words name hosts and certificates; after sending they might quote what came. */
 static const char *why(const struct http_exchange *exchange, CURLcode code)
 {
+    if (exchange->is_refused && !exchange->is_sent)
+        return "its address is private, and only public ones are allowed here";
     if (exchange->is_lost)
         return "the connection was closed before an answer came";
     if (code == CURLE_OK)

@@ -32,6 +32,7 @@ struct http_exchange {
     int is_lost;      /* curl wanted to send it a second time */
     int is_too_large; /* response_bytes_max */
     int is_cut_off;   /* by on_body */
+    int is_refused;   /* an address that is not public */
     char *where;      /* "https://host:port" for messages: paths and queries hold keys */
     char reason[CURL_ERROR_SIZE];
 };

@@ -204,6 +204,8 @@ static void free_rows(struct mem_store *m)
         mem_drop(m->workers[i].name);
     for (size_t i = 0; i < m->approvals_n; i++)
         mem_drop_approval(&m->approvals[i]);
+    for (size_t i = 0; i < m->deliveries_n; i++)
+        mem_drop_delivery(&m->deliveries[i]);
     for (size_t i = 0; i < m->blobs_n; i++) {
         mem_drop(m->blobs[i].hash);
         mem_drop(m->blobs[i].data);
@@ -217,6 +219,7 @@ static void free_rows(struct mem_store *m)
     free(m->workers);
     free(m->blobs);
     free(m->approvals);
+    free(m->deliveries);
 }
 
 static void mem_close(struct store *store)

@@ -31,6 +31,11 @@ struct mem_approval {
     struct store_approval row; /* by key; its slices are ours, but for those of the session */
 };
 
+struct mem_delivery {
+    int64_t session;
+    struct store_delivery row; /* by key; its slices are ours, but for those of the session */
+};
+
 struct mem_revision {
     struct slice hash, agent, text;
 };
@@ -64,6 +69,9 @@ struct mem_store {
     struct mem_approval *approvals; /* by key */
     size_t approvals_n, approvals_cap;
     int64_t approvals_last;
+    struct mem_delivery *deliveries; /* by key */
+    size_t deliveries_n, deliveries_cap;
+    int64_t deliveries_last;
     struct store_idempotency *keys;
     size_t keys_n, keys_cap;
     struct mem_blob *blobs;
@@ -101,6 +109,17 @@ void mem_api_key_add(struct mem_store *m, struct store_op *op);
 void mem_api_key_revoke(struct mem_store *m, struct store_op *op);
 void mem_api_keys(struct mem_store *m, struct store_op *op);
 void mem_api_keys_free(struct mem_store *m);
+
+/* mem_delivery.c */
+void mem_add_deliveries(struct mem_store *m, int64_t session, const struct store_commit *commit);
+/* At most so many of the session's; *rows is lowered by those that went. */
+void mem_delete_deliveries(struct mem_store *m, int64_t session, uint32_t *rows);
+void mem_set_delivery(struct mem_store *m, struct store_op *op);
+void mem_sweep_deliveries(struct mem_store *m, struct store_op *op);
+void mem_deliveries(const struct mem_store *m, struct store_deliveries *op);
+void mem_delivery(const struct mem_store *m, struct store_op *op);
+void mem_delivery_due(const struct mem_store *m, struct store_deliveries *op);
+void mem_drop_delivery(struct mem_delivery *delivery);
 
 /* Filters of lists; see struct store_filter. */
 int mem_matches(const struct mem_session *session, const struct store_filter *filter);

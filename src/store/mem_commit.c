@@ -274,6 +274,7 @@ static void commit(struct mem_store *m, struct store_op *op)
     update_row(&session->row, &c->row);
     for (size_t i = 0; i < c->approvals_n; i++)
         put_approval(m, session->row.key, &c->approvals[i]);
+    mem_add_deliveries(m, session->row.key, c);
     for (size_t i = 0; i < c->inbox_done_n; i++)
         delete_inbox(m, c->inbox_done[i]);
     remember(m, &c->idempotency);
@@ -385,6 +386,7 @@ static void delete_piece(struct mem_store *m, struct mem_session *session, uint3
         (*rows)--;
     }
     delete_approvals(m, session->row.key, rows);
+    mem_delete_deliveries(m, session->row.key, rows);
     while (session->purged < session->row.seq && *rows != 0) {
         drop_name(m, &session->events[session->purged].blob);
         mem_drop_event(session);
@@ -450,6 +452,8 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
     case STORE_API_KEY_ADD: mem_api_key_add(m, op); break;
     case STORE_API_KEY_REVOKE: mem_api_key_revoke(m, op); break;
+    case STORE_DELIVERY_SET: mem_set_delivery(m, op); break;
+    case STORE_DELIVERY_SWEEP: mem_sweep_deliveries(m, op); break;
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -458,6 +462,9 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_BLOB:
     case STORE_APPROVALS:
     case STORE_APPROVAL:
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:

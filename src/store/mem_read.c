@@ -465,6 +465,9 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_BLOB: blob(m, op); break;
     case STORE_APPROVALS: approvals(m, &op->approvals); break;
     case STORE_APPROVAL: approval(m, op); break;
+    case STORE_DELIVERIES: mem_deliveries(m, &op->deliveries); break;
+    case STORE_DELIVERY: mem_delivery(m, op); break;
+    case STORE_DELIVERY_DUE: mem_delivery_due(m, &op->deliveries); break;
     case STORE_REVISION_GET: revision_get(m, op); break;
     case STORE_SIZE: op->size.used = used_bytes(m); break;
     case STORE_API_KEYS: mem_api_keys(m, op); break;
@@ -475,6 +478,8 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
     case STORE_PURGE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:

@@ -111,6 +111,8 @@ static void deliver(struct store_op *op, struct write_outcome *o)
         op->erase.has_left = o->has_left;
     } else if (op->kind == STORE_PURGE) {
         op->purge.has_left = o->has_left;
+    } else if (op->kind == STORE_DELIVERY_SWEEP) {
+        op->delivery_sweep.has_left = o->has_left;
     } else if (op->kind == STORE_INBOX_ADD) {
         op->inbox.row.id = o->key;
     } else if (op->kind == STORE_WORKER_START) {
@@ -162,7 +164,7 @@ size_t sqlite_op_bytes(const struct store_op *op)
         bytes += op->inbox.row.body.len;
     if (op->kind == STORE_REVISION_PUT)
         bytes += op->revision.text.len;
-    if (op->kind == STORE_ERASE || op->kind == STORE_PURGE)
+    if (op->kind == STORE_ERASE || op->kind == STORE_PURGE || op->kind == STORE_DELIVERY_SWEEP)
         bytes += SQLITE_PIECE_BYTES_MAX; /* what they overwrite is written, too */
     if (op->kind != STORE_COMMIT)
         return bytes;
@@ -174,6 +176,8 @@ size_t sqlite_op_bytes(const struct store_op *op)
                  op->commit.events[i].blob.data.len;
     for (size_t i = 0; i < op->commit.approvals_n; i++)
         bytes += ROW_BYTES + op->commit.approvals[i].body.len;
+    for (size_t i = 0; i < op->commit.deliveries_n; i++)
+        bytes += ROW_BYTES + op->commit.deliveries[i].body.len;
     return bytes;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
+#include "store/sqlite_delivery.h"
 #include "store/sqlite_list.h"
 
 enum {
@@ -53,6 +54,9 @@ enum statement {
     ST_APPROVALS,
     ST_APPROVALS_OF_STATUS,
     ST_APPROVAL,
+    ST_DELIVERIES,
+    ST_DELIVERY,
+    ST_DELIVERY_DUE,
     ST_TOMBSTONE,
     ST_SIZE,
     ST_API_KEYS,
@@ -105,6 +109,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                          " ORDER BY a.key DESC LIMIT ?4",
     [ST_APPROVAL] = APPROVAL_COLUMNS "JOIN session s ON s.key = a.session"
                                      " WHERE s.id = ?1 AND a.call = ?2",
+    [ST_DELIVERIES] = SQLITE_DELIVERIES,
+    [ST_DELIVERY] = SQLITE_DELIVERY,
+    [ST_DELIVERY_DUE] = SQLITE_DELIVERY_DUE,
     [ST_SIZE] = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p,"
                 " pragma_freelist_count f, pragma_page_size s",
     [ST_TOMBSTONE] = "SELECT erased_at_ms, reason FROM tombstone WHERE id = ?1",
@@ -598,6 +605,9 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
         return r->st[op->approvals.status == APPROVAL_STATUS_COUNT ? ST_APPROVALS
                                                                    : ST_APPROVALS_OF_STATUS];
     case STORE_APPROVAL: return r->st[ST_APPROVAL];
+    case STORE_DELIVERIES: return r->st[ST_DELIVERIES];
+    case STORE_DELIVERY: return r->st[ST_DELIVERY];
+    case STORE_DELIVERY_DUE: return r->st[ST_DELIVERY_DUE];
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_SIZE: return r->st[ST_SIZE];
     case STORE_API_KEYS: return r->st[ST_API_KEYS];
@@ -609,6 +619,8 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
     case STORE_PURGE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
@@ -628,6 +640,9 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_BLOB: read_blob(rows, &op->blob); break;
     case STORE_APPROVALS: read_approvals(rows, &op->approvals); break;
     case STORE_APPROVAL: read_one_approval(rows, op); break;
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE: sqlite_delivery_read(rows->db, rows->st, rows->arena, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
     case STORE_API_KEYS: read_api_keys(rows, op); break;
     case STORE_SIZE:
@@ -642,6 +657,8 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_WORKER_BEAT:
     case STORE_ERASE:
     case STORE_PURGE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:

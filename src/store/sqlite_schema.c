@@ -203,8 +203,32 @@ static const char tables_7[] = "CREATE TABLE api_key ("
                                "  revoked_at_ms INTEGER NOT NULL" /* 0: in force */
                                ") STRICT;";
 
+/* What webhooks are told. Only ticks that tell one write here; nothing else pays for the indexes.
+ */
+static const char tables_8[] =
+    "CREATE TABLE delivery ("
+    "  key INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id TEXT NOT NULL UNIQUE,"  /* public: dlv_... */
+    "  message_id TEXT NOT NULL," /* webhook-id: msg_... */
+    "  webhook TEXT NOT NULL,"    /* its name in the configuration */
+    "  event TEXT NOT NULL,"      /* session.completed, ... */
+    "  session INTEGER NOT NULL," /* session.key */
+    "  tenant TEXT NOT NULL,"
+    "  status TEXT NOT NULL,"      /* pending, delivered, failed, disabled */
+    "  attempts INTEGER NOT NULL," /* that have ended */
+    "  next_at_ms INTEGER NOT NULL,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  delivered_at_ms INTEGER NOT NULL," /* 0: it was not */
+    "  last_status INTEGER NOT NULL,"     /* of HTTP, or 0 */
+    "  last_error TEXT NOT NULL,"
+    "  body TEXT NOT NULL" /* JSON */
+    ") STRICT;"
+    /* The next one of each webhook, however many wait for another. */
+    "CREATE INDEX delivery_due ON delivery (webhook, next_at_ms) WHERE status = 'pending';"
+    "CREATE INDEX delivery_session ON delivery (session);"; /* for erasing */
+
 static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4,
-                                          tables_5, tables_6, tables_7 };
+                                          tables_5, tables_6, tables_7, tables_8 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

@@ -335,6 +335,8 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
         progress = append(w, o->key, &commit->events[i], o);
     for (size_t i = 0; i < commit->approvals_n && progress == GO_ON; i++)
         progress = put_approval(w, o->key, commit->row.tenant, &commit->approvals[i], o);
+    if (progress == GO_ON)
+        progress = write_deliveries(w, o->key, commit, o);
     for (size_t i = 0; i < commit->inbox_done_n && progress == GO_ON; i++) {
         sqlite_bind_int(w->st[ST_INBOX_DELETE], 1, commit->inbox_done[i]);
         progress = write_run(w, ST_INBOX_DELETE, o);

@@ -63,6 +63,19 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                           " WHERE session = ?1 AND call = ?2",
     [ST_APPROVALS_CLEAR] = "DELETE FROM approval WHERE key IN"
                            " (SELECT key FROM approval WHERE session = ?1 LIMIT ?2)",
+    [ST_DELIVERY_INSERT] =
+        "INSERT INTO delivery (id, message_id, webhook, event, session, tenant, status, attempts,"
+        " next_at_ms, created_at_ms, delivered_at_ms, last_status, last_error, body)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', 0, ?7, ?8, 0, 0, '', ?9)",
+    [ST_DELIVERY_WHERE] = "SELECT status, attempts FROM delivery WHERE key = ?1",
+    [ST_DELIVERY_SET] = "UPDATE delivery SET status = ?2, attempts = ?3, next_at_ms = ?4,"
+                        " delivered_at_ms = ?5, last_status = ?6, last_error = ?7 WHERE key = ?1",
+    /* Keys are in the order of time, so the oldest are the first: no index, and none is needed. */
+    [ST_DELIVERY_SWEEP] = "DELETE FROM delivery WHERE key IN (SELECT key FROM"
+                          " (SELECT key, created_at_ms FROM delivery ORDER BY key LIMIT ?2)"
+                          " WHERE created_at_ms < ?1)",
+    [ST_DELIVERIES_CLEAR] = "DELETE FROM delivery WHERE key IN"
+                            " (SELECT key FROM delivery WHERE session = ?1 LIMIT ?2)",
     [ST_INBOX_DELETE] = "DELETE FROM inbox WHERE id = ?1",
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"
@@ -250,6 +263,8 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_SWEEP: return write_sweep(w, op, o);
     case STORE_API_KEY_ADD: return write_api_key_add(w, op, o);
     case STORE_API_KEY_REVOKE: return write_api_key_revoke(w, op, o);
+    case STORE_DELIVERY_SET: return write_delivery_set(w, op, o);
+    case STORE_DELIVERY_SWEEP: return write_delivery_sweep(w, op, o);
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -258,6 +273,9 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_BLOB:
     case STORE_APPROVALS:
     case STORE_APPROVAL:
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:

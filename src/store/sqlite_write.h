@@ -40,6 +40,11 @@ enum statement {
     ST_APPROVAL_PUT,
     ST_APPROVAL_CLOSE,
     ST_APPROVALS_CLEAR,
+    ST_DELIVERY_INSERT,
+    ST_DELIVERY_WHERE,
+    ST_DELIVERY_SET,
+    ST_DELIVERY_SWEEP,
+    ST_DELIVERIES_CLEAR,
     ST_INBOX_DELETE,
     ST_INBOX_INSERT,
     ST_REVISION_PUT,
@@ -120,6 +125,14 @@ enum progress write_blobs_check(struct write *w, const struct store_commit *comm
                                 struct write_outcome *o);
 enum progress write_blob(struct write *w, int64_t session, const struct store_event *event,
                          struct write_outcome *o);
+
+/* sqlite_delivery.c */
+enum progress write_deliveries(struct write *w, int64_t session, const struct store_commit *commit,
+                               struct write_outcome *o);
+enum progress write_delivery_set(struct write *w, const struct store_op *op,
+                                 struct write_outcome *o);
+enum progress write_delivery_sweep(struct write *w, const struct store_op *op,
+                                   struct write_outcome *o);
 
 /* Carries out one operation: these by themselves, write_op() any of them. */
 enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o);

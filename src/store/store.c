@@ -70,6 +70,28 @@ enum store_erasure store_erasure_of(struct slice name)
     return (enum store_erasure)i;
 }
 
+static const char *const delivery_statuses[DELIVERY_STATUS_COUNT] = {
+    [DELIVERY_PENDING] = "pending",
+    [DELIVERY_DELIVERED] = "delivered",
+    [DELIVERY_FAILED] = "failed",
+    [DELIVERY_DISABLED] = "disabled",
+};
+
+const char *delivery_status_name(enum delivery_status status)
+{
+    ASSERT(status < DELIVERY_STATUS_COUNT);
+    return delivery_statuses[status];
+}
+
+enum delivery_status delivery_status_of(struct slice name)
+{
+    unsigned i = 0;
+
+    while (i < DELIVERY_STATUS_COUNT && !slice_is(name, delivery_statuses[i]))
+        i++;
+    return (enum delivery_status)i;
+}
+
 int store_op_writes(enum store_op_kind kind)
 {
     switch (kind) {
@@ -82,6 +104,8 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_PURGE:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -91,6 +115,9 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_BLOB:
     case STORE_APPROVALS:
     case STORE_APPROVAL:
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
@@ -149,6 +176,20 @@ static enum err_code check_idempotency(const struct store_idempotency *key, stru
     return ERR_NONE;
 }
 
+static enum err_code check_delivery(const struct store_delivery *row, struct err *err)
+{
+    if (check_name(row->id, "a delivery's id", err) ||
+        check_name(row->message_id, "a message's id", err) ||
+        check_name(row->webhook, "a webhook's name", err) ||
+        check_name(row->event, "an event's name", err) ||
+        check_name(row->last_error, "a delivery's error", err))
+        return err->code;
+    if (row->body.len <= STORE_DELIVERY_BODY_MAX)
+        return ERR_NONE;
+    return err_set(err, ERR_LIMIT, "a delivery has %zu bytes, at most %d can be stored",
+                   row->body.len, (int)STORE_DELIVERY_BODY_MAX);
+}
+
 static enum err_code check_events(const struct store_commit *commit, struct err *err)
 {
     size_t total = commit->row.state.len + commit->row.metadata.len;
@@ -168,6 +209,11 @@ static enum err_code check_events(const struct store_commit *commit, struct err 
             check_body(commit->approvals[i].body, "an approval", err))
             return err->code;
         total += commit->approvals[i].body.len;
+    }
+    for (size_t i = 0; i < commit->deliveries_n; i++) {
+        if (check_delivery(&commit->deliveries[i], err))
+            return err->code;
+        total += commit->deliveries[i].body.len;
     }
     if (blobs > STORE_BLOBS_BYTES_MAX)
         return err_set(err, ERR_LIMIT, "a tick has blobs of %zu bytes, at most %d can be committed",
@@ -221,6 +267,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_WORKER_START: return check_name(op->worker.name, "a worker's name", err);
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE: return check_api_key(&op->api_key.row, err);
+    case STORE_DELIVERY_SET: return check_delivery(&op->delivery_set.row, err);
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -229,6 +276,10 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_BLOB:
     case STORE_APPROVALS:
     case STORE_APPROVAL:
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
+    case STORE_DELIVERY_SWEEP:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_SIZE:
@@ -271,6 +322,9 @@ static void assert_commit(const struct store_commit *commit)
         ASSERT(approval->call > 0 && approval->kind < APPROVAL_KIND_COUNT);
         ASSERT((approval->status == APPROVAL_PENDING) == (approval->decided_at_ms == 0));
     }
+    for (size_t i = 0; i < commit->deliveries_n; i++)
+        ASSERT(commit->deliveries[i].id.len > 0 &&
+               commit->deliveries[i].status == DELIVERY_PENDING);
 }
 
 static void assert_page(uint32_t limit)
@@ -292,6 +346,12 @@ static void assert_op(const struct store_op *op)
     case STORE_API_KEYS: assert_page(op->api_keys.limit); break;
     case STORE_API_KEY_ADD: ASSERT(op->api_key.row.id.len > 0); break;
     case STORE_API_KEY_REVOKE: ASSERT(op->api_key.row.revoked_at_ms > 0); break;
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY_DUE: assert_page(op->deliveries.limit); break;
+    case STORE_DELIVERY_SET: ASSERT(op->delivery_set.row.status < DELIVERY_STATUS_COUNT); break;
+    case STORE_DELIVERY_SWEEP:
+        ASSERT(op->delivery_sweep.limit > 0 && op->delivery_sweep.limit <= STORE_PURGE_MAX);
+        break;
     case STORE_BLOB:
         ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
         ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);
@@ -301,6 +361,7 @@ static void assert_op(const struct store_op *op)
     case STORE_LOAD:
     case STORE_KEY:
     case STORE_APPROVAL:
+    case STORE_DELIVERY:
     case STORE_INBOX_ADD:
     case STORE_INBOX_LIST:
     case STORE_REVISION_PUT:

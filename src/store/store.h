@@ -42,18 +42,23 @@ struct store_op;
 typedef void store_done_fn(struct store_op *op, void *arg);
 
 enum store_op_kind {
-    STORE_COMMIT,       /* one tick of one session, or its creation */
-    STORE_LOAD,         /* a session by its public id */
-    STORE_EVENTS,       /* a stretch of a session's journal */
-    STORE_LIST,         /* sessions, newest first, filtered, a page */
-    STORE_SCAN,         /* sessions by key: recovery, timers, verify */
-    STORE_KEY,          /* what a former request with this Idempotency-Key did */
-    STORE_BLOB,         /* a stretch of what a call printed that was too large for its event */
-    STORE_APPROVALS,    /* what people are or were asked, newest first, a page */
-    STORE_APPROVAL,     /* the same of one call */
-    STORE_INBOX_ADD,    /* something from outside for a session that another worker owns */
-    STORE_INBOX_LIST,   /* what waits there for a session */
-    STORE_REVISION_PUT, /* a revision's canonical text; there already: no change */
+    STORE_COMMIT,         /* one tick of one session, or its creation */
+    STORE_LOAD,           /* a session by its public id */
+    STORE_EVENTS,         /* a stretch of a session's journal */
+    STORE_LIST,           /* sessions, newest first, filtered, a page */
+    STORE_SCAN,           /* sessions by key: recovery, timers, verify */
+    STORE_KEY,            /* what a former request with this Idempotency-Key did */
+    STORE_BLOB,           /* a stretch of what a call printed that was too large for its event */
+    STORE_APPROVALS,      /* what people are or were asked, newest first, a page */
+    STORE_APPROVAL,       /* the same of one call */
+    STORE_DELIVERIES,     /* what webhooks are or were told, newest first, a page */
+    STORE_DELIVERY,       /* one of them */
+    STORE_DELIVERY_DUE,   /* of one webhook: what it is to be told, the earliest first */
+    STORE_DELIVERY_SET,   /* what came of an attempt; or that it begins anew */
+    STORE_DELIVERY_SWEEP, /* forgets those that were made before a time, in pieces */
+    STORE_INBOX_ADD,      /* something from outside for a session that another worker owns */
+    STORE_INBOX_LIST,     /* what waits there for a session */
+    STORE_REVISION_PUT,   /* a revision's canonical text; there already: no change */
     STORE_REVISION_GET,
     STORE_WORKER_START, /* a process begins: its id, and an epoch above all former ones */
     STORE_WORKER_BEAT,  /* heartbeat; ERR_CONFLICT if its epoch is no longer its own */
@@ -78,6 +83,7 @@ enum {
     STORE_PAGE_BYTES_MAX = 8 * 1024 * 1024,
     STORE_METADATA_FILTERS_MAX = 8,
     STORE_PURGE_MAX = 1000, /* rows of a piece */
+    STORE_DELIVERY_BODY_MAX = 64 * 1024,
 };
 
 /*
@@ -156,6 +162,37 @@ struct store_approval {
     struct slice body;       /* JSON. In: NULL leaves all as it is but status and decided_at_ms */
 };
 
+enum delivery_status {
+    DELIVERY_PENDING, /* its next attempt is at next_at_ms */
+    DELIVERY_DELIVERED,
+    DELIVERY_FAILED,   /* all attempts have failed */
+    DELIVERY_DISABLED, /* the webhook wants no more (410) */
+    DELIVERY_STATUS_COUNT
+};
+
+const char *delivery_status_name(enum delivery_status status); /* "pending", ... */
+enum delivery_status delivery_status_of(struct slice name);    /* _COUNT: it is none */
+
+/* What one webhook is to be told of one event: sent until it was taken. */
+struct store_delivery {
+    int64_t key;     /* out: grows with each new row */
+    struct slice id; /* public: "dlv_..." */
+    struct slice
+        message_id;       /* "msg_...": the same for each webhook that is told, at each attempt */
+    struct slice webhook; /* its name */
+    struct slice event;   /* "session.completed", ... */
+    struct slice session; /* out: its public id */
+    struct slice tenant;  /* out */
+    enum delivery_status status;
+    uint32_t attempts; /* so many have ended */
+    int64_t next_at_ms;
+    int64_t created_at_ms;
+    int64_t delivered_at_ms; /* 0: it was not */
+    int32_t last_status;     /* of HTTP; 0: there was no answer */
+    struct slice last_error; /* of the last attempt; empty: none */
+    struct slice body;       /* JSON, as it is sent */
+};
+
 struct store_commit {
     /*
      * in. row.key 0 creates (version must be 0; a public id that is there already: ERR_CONFLICT);
@@ -178,6 +215,9 @@ struct store_commit {
     /* Of what people are asked: made, or changed. At most one for each call. */
     const struct store_approval *approvals;
     size_t approvals_n;
+    /* What webhooks are to be told of it: new rows, pending. An erased session's go with it. */
+    const struct store_delivery *deliveries;
+    size_t deliveries_n;
     /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
     const int64_t *inbox_done;
     size_t inbox_done_n;
@@ -305,6 +345,19 @@ struct store_api_key {
     int64_t revoked_at_ms; /* 0: in force */
 };
 
+struct store_deliveries {
+    struct slice tenant;         /* in: exact; not for what is due */
+    struct slice webhook;        /* in: empty: any; of what is due: exact */
+    enum delivery_status status; /* in: _COUNT: any; not for what is due */
+    int64_t before_key;          /* in: keys below this; 0: from the newest; not for ... */
+    uint32_t limit;              /* in */
+    const struct store_delivery
+        *rows; /* out. What is due: by (next_at_ms, key), future ones, too */
+    size_t rows_n;
+    int64_t last_key; /* out: the last one looked at, which may have been left out; 0: none */
+    int has_more;
+};
+
 struct store_inbox_row {
     int64_t id;
     struct slice kind; /* "message", "cancel", ... */
@@ -328,6 +381,21 @@ struct store_op {
             uint32_t call;        /* in */
             struct store_approval row;
         } approval; /* ERR_NOT_FOUND: nobody was ever asked about this call */
+        struct store_deliveries deliveries; /* also for STORE_DELIVERY_DUE */
+        struct store_delivery delivery;     /* in: its id. Or ERR_NOT_FOUND */
+        struct {
+            /* in: key, status, attempts, next_at_ms, delivered_at_ms, last_status, last_error */
+            struct store_delivery row;
+            /* in: it must be pending, with so many attempts: else ERR_CONFLICT. ERR_NOT_FOUND: it
+               is not there. */
+            uint32_t attempts_was;
+            int is_anew; /* in: whatever it was */
+        } delivery_set;
+        struct {
+            int64_t before_ms; /* in */
+            uint32_t limit;    /* in: looks at no more of the oldest than so many */
+            int has_left;      /* out: ask again */
+        } delivery_sweep;
         struct {
             int64_t session;                      /* ADD: ERR_NOT_FOUND if there is none */
             struct store_inbox_row row;           /* id: out, for ADD; never given twice */

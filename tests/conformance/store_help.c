@@ -199,6 +199,26 @@ static void keep_api_keys(struct arena *arena, struct store_op *op)
     op->api_keys.rows = rows;
 }
 
+static void keep_delivery(struct arena *arena, struct store_delivery *row)
+{
+    struct slice *const texts[] = { &row->id,      &row->message_id, &row->webhook,    &row->event,
+                                    &row->session, &row->tenant,     &row->last_error, &row->body };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        keep(arena, texts[i]);
+}
+
+static void keep_deliveries(struct arena *arena, struct store_deliveries *op)
+{
+    struct store_delivery *rows = arena_alloc(arena, (op->rows_n + 1) * sizeof(*rows));
+
+    for (size_t i = 0; i < op->rows_n; i++) {
+        rows[i] = op->rows[i];
+        keep_delivery(arena, &rows[i]);
+    }
+    op->rows = rows;
+}
+
 void help_keep(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -210,6 +230,8 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_SIZE:
     case STORE_ERASE:
     case STORE_PURGE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
@@ -222,6 +244,9 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_BLOB:
     case STORE_APPROVALS:
     case STORE_APPROVAL:
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
     case STORE_INBOX_LIST:
     case STORE_REVISION_GET:
     case STORE_API_KEYS:
@@ -243,6 +268,10 @@ void help_keep(struct arena *arena, struct store_op *op)
             keep_approval(arena, &op->approval.row);
         if (op->kind == STORE_API_KEYS)
             keep_api_keys(arena, op);
+        if (op->kind == STORE_DELIVERIES || op->kind == STORE_DELIVERY_DUE)
+            keep_deliveries(arena, &op->deliveries);
+        if (op->kind == STORE_DELIVERY)
+            keep_delivery(arena, &op->delivery);
         if (op->kind == STORE_BLOB) {
             keep(arena, &op->blob.hash);
             keep(arena, &op->blob.data);

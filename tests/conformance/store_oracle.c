@@ -165,6 +165,11 @@ static void same_results(const struct store_op *a, const struct store_op *b)
     case STORE_API_KEYS: /* by store_api_key_cases.c */
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_DELIVERIES: /* by store_delivery_cases.c */
+    case STORE_DELIVERY:
+    case STORE_DELIVERY_DUE:
+    case STORE_DELIVERY_SET:
+    case STORE_DELIVERY_SWEEP:
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
     case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */

@@ -2,7 +2,7 @@
 # Reads C files under src/ named on the command line; prints "path:line: what is wrong".
 
 BEGIN {
-    rooms = "base core loop net store auth queue model tool config engine api cli"
+    rooms = "base core loop net store auth queue model tool webhook config engine api cli"
     may["base"] = "base"
     may["core"] = "core base"
     may["loop"] = "loop base"
@@ -12,8 +12,9 @@ BEGIN {
     may["queue"] = "queue base loop" # and store/store.h, below
     may["model"] = "model base core loop net"
     may["tool"] = "tool base loop net"
+    may["webhook"] = "webhook base core loop net store"
     may["config"] = "config base core"
-    may["engine"] = "engine base core loop net store auth queue model tool config"
+    may["engine"] = "engine base core loop net store auth queue model tool webhook config"
     may["api"] = "api " may["engine"]
     may["cli"] = "cli " may["api"]
 

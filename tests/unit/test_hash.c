@@ -18,6 +18,30 @@ static void sha256_gives_the_digests_of_fips_180(void **state)
                         "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/* RFC 4231, cases 1, 2 and 6, the data in parts. */
+static void hmac_gives_the_vectors_of_its_rfc(void **state)
+{
+    const struct slice parts[] = { SLICE_LIT("what do ya want "), SLICE_LIT(""),
+                                   SLICE_LIT("for nothing?") };
+    const struct slice one = SLICE_LIT("Hi There");
+    const struct slice large = SLICE_LIT("Test Using Larger Than Block-Size Key - Hash Key First");
+    char text[SHA256_TEXT_MAX];
+    char key[131];
+
+    (void)state;
+    memset(key, 0x0b, 20);
+    struct sha256 mac = hmac_sha256((struct slice){ key, 20 }, &one, 1);
+    assert_string_equal(sha256_text(text, &mac),
+                        "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+    mac = hmac_sha256(SLICE_LIT("Jefe"), parts, ARRAY_LEN(parts));
+    assert_string_equal(sha256_text(text, &mac),
+                        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    memset(key, 0xaa, sizeof(key));
+    mac = hmac_sha256((struct slice){ key, sizeof(key) }, &large, 1);
+    assert_string_equal(sha256_text(text, &mac),
+                        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 /* The test of the paper's appendix A: key 00..0f, message 00..0e; and the authors' vectors. */
 static void siphash_gives_the_vectors_of_its_authors(void **state)
 {
@@ -72,6 +96,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_key_is_drawn_once_for_all_threads),
         cmocka_unit_test(sha256_gives_the_digests_of_fips_180),
+        cmocka_unit_test(hmac_gives_the_vectors_of_its_rfc),
         cmocka_unit_test(siphash_gives_the_vectors_of_its_authors),
         cmocka_unit_test(fnv_gives_the_vectors_of_its_authors),
     };
