@@ -65,6 +65,20 @@ void serve_on_ended(void *arg, const struct store_session *row, struct slice cod
              text_of(why, code), "message", text_of(what, message), NULL);
 }
 
+void serve_on_deliveries(void *arg)
+{
+    struct server *server = arg;
+
+    sender_wake(server->sender);
+}
+
+void serve_on_disabled(void *arg, const struct webhook *webhook)
+{
+    (void)arg;
+    log_line(LOG_WARN, "a webhook wants no more (it answered 410); left alone until the next start",
+             "webhook", webhook->name, NULL);
+}
+
 /* Everything that counts is committed, so there is nothing to save: the next process recovers. */
 static _Noreturn void die(const char *message, const char *error)
 {
@@ -99,6 +113,7 @@ static void on_drained(void *arg)
     struct server *server = arg;
 
     api_set_phase(server->api, API_STOPPING);
+    sender_stop(server->sender);
     loop_timer_start(server->loop, &server->stop_timer, STOP_REQUESTS_MS, stop_loop, server);
     http_server_drain(server->http, stop_loop, server);
 }
@@ -138,8 +153,10 @@ static void on_started(void *arg, const struct err *err)
         loop_stop(server->loop);
         return;
     }
-    if (server->signum == 0)
+    if (server->signum == 0) {
         api_set_phase(server->api, API_READY);
+        sender_start(server->sender);
+    }
     (void)printf("pawl %s ready on http://%s%s%s:%u (store %s, %zu agent%s)\n", PAWL_VERSION,
                  is_ipv6 ? "[" : "", config->listen_host, is_ipv6 ? "]" : "",
                  http_server_port(server->http), config->store, config->agents_n,

@@ -11,6 +11,7 @@
 #include "model/scripted.h"
 #include "tool/builtin.h"
 #include "tool/launcher.h"
+#include "webhook/sender.h"
 
 struct server {
     struct config config; /* with limits that this process can keep */
@@ -24,6 +25,8 @@ struct server {
     struct openai *openai;
     struct scripted *scripted;
     struct builtin *builtin;
+    struct webhook webhooks[CONFIG_WEBHOOKS_MAX];
+    struct sender *sender; /* what webhooks are told */
     struct engine *engine;
     struct api *api;
     struct http_server *http;
@@ -35,13 +38,15 @@ struct server {
     int exit_code;
 };
 
-/* Callbacks of the engine and the launcher, in serve.c; arg is the server. */
+/* Callbacks of the engine, the sender and the launcher, in serve.c; arg is the server. */
 void serve_on_commit(void *arg, struct slice session, uint32_t seq);
 void serve_on_erased(void *arg, struct slice session);
 void serve_on_delta(void *arg, struct slice session, uint32_t call, uint32_t attempt,
                     struct slice text);
 void serve_on_ended(void *arg, const struct store_session *row, struct slice code,
                     struct slice message);
+void serve_on_deliveries(void *arg);
+void serve_on_disabled(void *arg, const struct webhook *webhook);
 void serve_on_fatal(void *arg, const struct err *err);
 void serve_on_launcher_lost(void *arg);
 

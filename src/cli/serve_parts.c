@@ -189,6 +189,38 @@ static void make_tools_and_models(struct server *server)
     launcher_attach(server->launcher, server->loop, serve_on_launcher_lost, server);
 }
 
+static void start_call(void *arg, struct http_call *call)
+{
+    struct server *server = arg;
+
+    http_call_start(server->http_client, call);
+}
+
+static void make_sender(struct server *server)
+{
+    const struct config *config = &server->config;
+    const struct sender_deps deps = { .loop = server->loop,
+                                      .store = server->store,
+                                      .webhooks = server->webhooks,
+                                      .webhooks_n = config->webhooks_n,
+                                      .call = start_call,
+                                      .on_disabled = serve_on_disabled,
+                                      .arg = server };
+
+    for (size_t i = 0; i < config->webhooks_n; i++) {
+        const struct config_webhook *from = &config->webhooks[i];
+        struct webhook *to = &server->webhooks[i];
+
+        *to = (struct webhook){ .name = from->name,
+                                .url = from->url,
+                                .keys_n = from->keys_n,
+                                .allows_private = from->allows_private };
+        for (size_t k = 0; k < from->keys_n; k++)
+            to->keys[k] = from->keys[k];
+    }
+    server->sender = sender_new(&deps);
+}
+
 static void make_engine(struct server *server)
 {
     const struct engine_deps deps = {
@@ -206,6 +238,7 @@ static void make_engine(struct server *server)
         .on_delta = serve_on_delta,
         .on_ended = serve_on_ended,
         .on_erased = serve_on_erased,
+        .on_deliveries = serve_on_deliveries,
         .on_fatal = serve_on_fatal,
         .arg = server,
     };
@@ -262,6 +295,7 @@ enum err_code serve_parts_make(struct server *server, struct err *err)
         guard_store(server, err))
         return err->code;
     make_tools_and_models(server);
+    make_sender(server);
     make_engine(server);
     return make_http(server, err);
 }
@@ -269,9 +303,12 @@ enum err_code serve_parts_make(struct server *server, struct err *err)
 void serve_parts_free(struct server *server)
 {
     /* Whoever completes goes before whom it would complete to. */
+    if (server->sender)
+        sender_stop(server->sender);
     launcher_stop(server->launcher);
     http_client_free(server->http_client);
     store_close(server->store);
+    sender_free(server->sender);
     engine_free(server->engine);
     api_free(server->api);
     http_server_free(server->http);

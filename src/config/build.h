@@ -35,6 +35,7 @@ struct build {
     struct config_model *models;
     struct config_tool *tools;
     struct config_agent *agents;
+    struct config_webhook *webhooks;
 };
 
 /* Each fills its part of build->config; what is wrong goes to build->report. In this order: */
@@ -42,6 +43,7 @@ void build_server(struct build *build);
 void build_models(struct build *build); /* and accounts */
 void build_tools(struct build *build);
 void build_agents(struct build *build);
+void build_webhooks(struct build *build);
 void build_write_paths(struct build *build); /* what no tool may change; of a tree without errors */
 void build_warnings(struct build *build);    /* of what nobody uses */
 

@@ -208,6 +208,23 @@ static void check_texts(struct check *check, struct yaml_node *node, const struc
         check_text(check, child, &item);
 }
 
+/* One, or a list of them. */
+static void check_secrets(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    const struct key item = { .type = VALUE_SECRET, .min = "1B", .max = "4KiB" };
+
+    if (node->kind != YAML_LIST) {
+        check_text(check, node, &item);
+        return;
+    }
+    check_count(check, node, key);
+    for (struct yaml_node *child = node->first; child; child = child->next)
+        check_text(check, child, &item);
+    if (node->count == 0)
+        report_error(check->report, yaml_where(node), "%s is empty; it needs one entry at least",
+                     yaml_path(node).text);
+}
+
 static void check_command(struct check *check, struct yaml_node *node, const struct key *key)
 {
     const struct key word = { .type = VALUE_TEXT, .min = "1B", .max = "4KiB" };
@@ -365,6 +382,12 @@ static void check_value(struct check *check, struct yaml_node *node, const struc
         check_container(node, YAML_MAP);
         if (check_kind(check, node, YAML_MAP, key))
             check_map(check, node, key->inner);
+        return;
+    case VALUE_SECRETS: check_secrets(check, node, key); return;
+    case VALUE_MAPS:
+        check_container(node, YAML_LIST);
+        if (node->kind != YAML_LIST || node->count > 0)
+            check_maps(check, node, key, key->inner);
         return;
     case VALUE_NAMED_MAPS: check_named_maps(check, node, key); return;
     case VALUE_SCHEMA: expand_all(check, node); return;

@@ -92,6 +92,7 @@ static int build_config(struct config_impl *impl, const struct config_known *kno
     build_models(&build);
     build_tools(&build);
     build_agents(&build);
+    build_webhooks(&build);
     if (report_errors(report) == 0)
         build_write_paths(&build);
     if (report_errors(report) > 0)

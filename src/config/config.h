@@ -87,6 +87,17 @@ struct config_agent {
     const char *revision;
 };
 
+enum { CONFIG_WEBHOOKS_MAX = 16, CONFIG_WEBHOOK_KEYS_MAX = 3 };
+
+struct config_webhook {
+    const char *name;
+    const char *url;
+    struct slice keys[CONFIG_WEBHOOK_KEYS_MAX]; /* secret: bytes; all of them sign */
+    size_t keys_n;
+    uint32_t events; /* bits 1 << enum notice (core/notice.h) */
+    int allows_private;
+};
+
 struct config_limits {
     size_t request_bytes;
     size_t instructions_bytes;
@@ -122,6 +133,8 @@ struct config {
     size_t agents_n;
     struct config_limits limits;
     struct config_retention retention;
+    const struct config_webhook *webhooks;
+    size_t webhooks_n;
 };
 
 /* What other rooms know, handed in so that this one need not depend on them. */

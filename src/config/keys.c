@@ -67,7 +67,13 @@ static const struct key keys[] = {
       .fallback_text = "nothing is removed",
       .about = "When sessions that have ended leave the store." },
     { .section = SECTION_TOP, .name = "mcp", LATER, .about = "MCP servers." },
-    { .section = SECTION_TOP, .name = "webhooks", LATER, .about = "Who is told of events." },
+    { .section = SECTION_TOP,
+      .name = "webhooks",
+      .type = VALUE_MAPS,
+      .inner = SECTION_WEBHOOK,
+      .max = "16",
+      .fallback_text = "none",
+      .about = "Who is told of what happens: [webhooks.md](webhooks.md)." },
     { .section = SECTION_TOP, .name = "triggers", LATER, .about = "Webhooks that start sessions." },
     { .section = SECTION_TOP, .name = "schedules", LATER, .about = "Sessions by the clock." },
 
@@ -630,6 +636,40 @@ static const struct key keys[] = {
       .fallback_text = "no limit",
       .about = "What the store may have in use: if it is more, the longest-ended sessions go, "
                "whatever their age, until it fits." },
+
+    { .section = SECTION_WEBHOOK,
+      .name = "name",
+      .type = VALUE_TEXT,
+      .is_required = 1,
+      .max = "64B",
+      .about = "What it is called in lists and log lines, of the characters a-z 0-9 -. What it is "
+               "still to be told is kept under this name." },
+    { .section = SECTION_WEBHOOK,
+      .name = "url",
+      .type = VALUE_TEXT,
+      .is_required = 1,
+      .max = "2KiB",
+      .about = "Where it is told: `http` or `https`, without a user and a password." },
+    { .section = SECTION_WEBHOOK,
+      .name = "secret",
+      .type = VALUE_SECRETS,
+      .is_required = 1,
+      .max = "3",
+      .about = "What signs, best as `${NAME}`: `whsec_` and 24 to 64 random bytes in base64. A "
+               "list of up to 3 while one is changed for another: all of them sign. It is never "
+               "printed or stored." },
+    { .section = SECTION_WEBHOOK,
+      .name = "events",
+      .type = VALUE_TEXTS,
+      .max = "32",
+      .fallback_text = "all",
+      .about = "What it is told of, see [webhooks.md](webhooks.md)." },
+    { .section = SECTION_WEBHOOK,
+      .name = "allow_private",
+      .type = VALUE_CHOICE,
+      .choices = { "true", "false" },
+      .fallback = "false",
+      .about = "Whether its address may be one of this machine or of a private network." },
 };
 
 const struct key *keys_at(size_t i)
@@ -663,6 +703,7 @@ const char *section_title(enum section section)
     case SECTION_WINDOW: return "agents.NAME.window";
     case SECTION_LIMITS: return "limits";
     case SECTION_RETENTION: return "retention";
+    case SECTION_WEBHOOK: return "webhooks[]";
     case SECTION_COUNT: break;
     }
     assert_failed("a section has a title", __FILE__, __LINE__);

@@ -24,6 +24,7 @@ enum section {
     SECTION_WINDOW,
     SECTION_LIMITS,
     SECTION_RETENTION,
+    SECTION_WEBHOOK,
     SECTION_COUNT
 };
 
@@ -40,6 +41,8 @@ enum value_type {
     VALUE_TEXTS,      /* a list of texts */
     VALUE_COMMAND,    /* a list of texts, or one word */
     VALUE_MAP,        /* a section of its own: key.inner */
+    VALUE_SECRETS,    /* a text that no message shows, or a list of them */
+    VALUE_MAPS,       /* a list of sections: key.inner */
     VALUE_NAMED_MAPS, /* names, and for each a section: key.inner */
     VALUE_SCHEMA,     /* free YAML, expanded */
     VALUE_APPROVAL,   /* never, always, or one or a list of SECTION_APPROVAL */

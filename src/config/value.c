@@ -18,6 +18,8 @@ const char *value_type_name(enum value_type type)
     case VALUE_TEXTS: return "a list of texts";
     case VALUE_COMMAND: return "a list of texts, or one word";
     case VALUE_MAP: return "a mapping";
+    case VALUE_SECRETS: return "text, or a list of texts";
+    case VALUE_MAPS: return "a list of mappings";
     case VALUE_NAMED_MAPS: return "a mapping of names";
     case VALUE_SCHEMA: return "a JSON Schema";
     case VALUE_SCRIPT: return "a list of replies";

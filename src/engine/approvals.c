@@ -163,6 +163,11 @@ static enum approval_kind asked_kind(const struct session_call *call)
     return call && call->phase == CALL_PERSON ? APPROVAL_IN_DOUBT : APPROVAL_KIND_COUNT;
 }
 
+enum approval_kind approval_asked_before(struct tick *tick, uint32_t call)
+{
+    return asked_kind(session_call(live_state(tick->live), call));
+}
+
 /* A call in doubt that nobody had to approve. */
 static struct slice plain_body(struct tick *tick, const struct call_info *info)
 {
@@ -216,7 +221,7 @@ static void put_row(struct tick *tick, struct store_commit *commit, struct store
                     uint32_t number)
 {
     const struct session_call *call = session_call(&tick->state, number);
-    enum approval_kind before = asked_kind(session_call(live_state(tick->live), number));
+    enum approval_kind before = approval_asked_before(tick, number);
     enum approval_kind after = asked_kind(call);
     struct store_approval row = { .call = number };
 

@@ -45,6 +45,9 @@ int approval_record_of(struct tick *tick, uint32_t call, struct approval_record 
 void approval_set(struct tick *tick, uint32_t call, enum approval_status status,
                   const struct approval_record *record);
 
+/* What people were asked about the call before this tick; _COUNT: nothing. */
+enum approval_kind approval_asked_before(struct tick *tick, uint32_t call);
+
 /* Adds the rows that this tick changes to its commit. */
 void approvals_put(struct tick *tick, struct store_commit *commit);
 /* The tick is committed: the calls are what it says. */

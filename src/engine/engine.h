@@ -47,6 +47,8 @@ struct engine_deps {
                      struct slice message);
     /* NULL, or told of a session that was erased: what is kept of it elsewhere is to go, too. */
     void (*on_erased)(void *arg, struct slice session);
+    /* NULL, or told that a commit has written what webhooks are to be told. */
+    void (*on_deliveries)(void *arg);
     /* The engine cannot go on (a lost epoch, a corrupt store): the process must end. */
     void (*on_fatal)(void *arg, const struct err *err);
     void *arg;

@@ -215,6 +215,9 @@ struct tick {
     struct tick_reason reason; /* of the end that is about to follow */
     struct tick_end *ends;     /* of turns, in order */
     struct tick_end **ends_last;
+    struct tick_notice *notices; /* what webhooks are to be told of it (notices.c) */
+    struct tick_notice **notices_last;
+    int has_deliveries;
     int has_permit;    /* it holds one for a model_started */
     int is_claim;      /* commit even without events: the owner changes */
     int needs_history; /* the model is wanted, and what to send it is not here */
@@ -237,6 +240,10 @@ void tick_free(struct tick *tick);
 void tick_end_inputs(struct tick *tick, const struct err *err); /* those that it took up */
 /* It was not recorded: what it took up waits for the next. Ends it. */
 void tick_drop(struct tick *tick);
+
+/* notices.c: what webhooks are told. Noted with each event, and added to the commit as rows. */
+void notices_note(struct tick *tick, const struct session_event *event);
+void notices_put(struct tick *tick, struct store_commit *commit);
 
 /* follow.c: what must or may follow in the same tick */
 void follow_dues(struct tick *tick);

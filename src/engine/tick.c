@@ -35,6 +35,7 @@ static struct tick *tick_new(struct live *live)
     tick->state = *live_state(live);
     tick->inputs_last = &tick->inputs;
     tick->ends_last = &tick->ends;
+    tick->notices_last = &tick->notices;
     tick->now_ms = loop_wall_ms(live->engine->deps.loop);
     if (tick->now_ms < live->waited_ms) /* the clock was set back: see timed.c */
         tick->now_ms = live->waited_ms;
@@ -181,6 +182,7 @@ enum verdict tick_add(struct tick *tick, const struct tick_event *add)
         return verdict;
     keep_commands(tick, &commands);
     note_event(tick, add->event, &before);
+    notices_note(tick, add->event);
     event_write(&body, add->event, add->extras, add->call_extras);
     tick->bytes += body.len + add->wire.len;
     *next_event(tick) =
@@ -313,6 +315,7 @@ static void tick_submit(struct tick *tick)
     tick->op.commit.copy_of = tick->copy_of;
     tick->op.commit.copy_n = tick->copy_n;
     approvals_put(tick, &tick->op.commit);
+    notices_put(tick, &tick->op.commit);
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -405,6 +408,8 @@ static void committed(struct tick *tick)
     if (tick->has_permit)
         tick->has_permit = 0; /* the model job holds it from here */
     carry_out(tick);
+    if (engine->deps.on_deliveries && tick->has_deliveries)
+        engine->deps.on_deliveries(engine->deps.arg);
     if (engine->deps.on_commit && tick->events_n > 0)
         engine->deps.on_commit(engine->deps.arg, id_slice(&live->id), live->row.seq);
     tick_free(tick);

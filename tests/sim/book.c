@@ -367,6 +367,7 @@ void book_written(struct book *book, const struct store_commit *commit)
                        (int)commit->row.metadata.len, commit->row.metadata.ptr);
     book_check_row(book, session, &commit->row);
     book_check_shown(book, commit);
+    book_check_told(book, session, commit);
     if (commit->row.owner != 0)
         claim(book, session);
 }
@@ -502,6 +503,7 @@ void book_close(struct book *book)
         fail(book->world, "the engine stopped, and something is open");
     check_late(book);
     book_check_inbox(book);
+    book_check_deliveries(book);
 }
 
 void book_print(const struct book *book, FILE *to)

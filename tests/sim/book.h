@@ -77,7 +77,12 @@ struct book_call {
     uint32_t whole_seq;    /* the event that names it */
     char whole[TOKEN_MAX]; /* which output that is: sim_output() */
     uint32_t proven;       /* the highest attempt of which it is known that it did nothing */
-    struct {               /* what its reconcile command came to, the last time */
+    struct {               /* what webhooks were told last that people are asked about it */
+        enum tooling state;
+        enum expiry_action on_expiry;
+        char hash[SHA256_TEXT_MAX];
+    } told;
+    struct { /* what its reconcile command came to, the last time */
         uint32_t attempt;
         enum tool_end end;
         int status;
@@ -118,6 +123,7 @@ struct book_session {
     int is_pill;
     int is_erased;
     int64_t ended_at_ms; /* its last end */
+    size_t told_n;       /* rows of what webhooks are told of it */
     const struct config_agent *agent;
     enum life life;
     const char *due; /* this end must follow in the same tick */
@@ -291,6 +297,10 @@ int book_approval_timer(struct book_event *e);
 void book_approval_hash(const struct book_call *call, char text[SHA256_TEXT_MAX]);
 void book_check_shown(struct book *book, const struct store_commit *commit);
 void book_check_inbox(struct book *book); /* when nothing is on its way */
+/* book_notice.c */
+void book_check_told(struct book *book, struct book_session *session,
+                     const struct store_commit *commit);
+void book_check_deliveries(struct book *book); /* the same */
 int book_in_doubt(const struct book_call *call);
 int book_asks_person(const struct book_session *session); /* nothing but people can go on */
 void book_check_reason(struct book_event *e, unsigned process, int is_crash, int counts);

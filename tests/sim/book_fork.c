@@ -104,6 +104,7 @@ void book_copied(struct book *book, struct book_session *session, const struct s
     session->version = own.version;
     session->known_seq = 0;
     session->forked_from = source->index;
+    session->told_n = 0;
     session->forked_seq = 0;    /* that event must come now */
     session->is_patch_open = 0; /* half of a patch may be copied: its budget alone */
     session->patches = NULL;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "config/revision.h"
+#include "core/notice.h"
 #include "sim/book.h"
 
 static const char *name(struct scene *scene, const char *prefix, size_t i)
@@ -123,6 +124,19 @@ static void draw_agent(struct world *world, size_t i, size_t models_n, size_t to
     agent->revision = scene->revisions[i];
 }
 
+/* One that is told of all, and one that is told of some. */
+static void draw_webhooks(struct world *world)
+{
+    struct scene *scene = &world->scene;
+
+    scene->webhooks[0] =
+        (struct config_webhook){ .name = "all", .events = (1u << NOTICE_COUNT) - 1 };
+    scene->webhooks[1] =
+        (struct config_webhook){ .name = "some", .events = below(world, 1u << NOTICE_COUNT) };
+    scene->config.webhooks = scene->webhooks;
+    scene->config.webhooks_n = below(world, 3);
+}
+
 void scene_draw(struct world *world)
 {
     struct scene *scene = &world->scene;
@@ -166,6 +180,7 @@ void scene_draw(struct world *world)
                                                  .tool_runs = 1 + below(world, 5),
                                                  .model_calls = 1 + below(world, 4),
                                                  .crashes = 3 + below(world, 4) } };
+    draw_webhooks(world);
 }
 
 /* At least one of each stays, and in peace all of them are there. */

@@ -94,6 +94,7 @@ struct scene {
     struct sim_approval approvals[SCENE_TOOLS_MAX];
     const struct config_tool *agent_tools[SCENE_AGENTS_MAX][SCENE_TOOLS_MAX];
     struct config_agent agents[SCENE_AGENTS_MAX];
+    struct config_webhook webhooks[2];
     struct buf revision_texts[SCENE_AGENTS_MAX];
     char revisions[SCENE_AGENTS_MAX][SHA256_TEXT_MAX];
     char names[32][16];
