@@ -134,6 +134,7 @@ static void load_next_approval(struct load *load)
         return;
     }
     load->op = (struct store_op){ .approval = { .session = id_slice(&load->live->id),
+                                                .tenant = slice_of(load->live->tenant),
                                                 .call = next->number } };
     submit(load, STORE_APPROVAL, on_approval);
 }
@@ -297,6 +298,8 @@ static void on_row(struct store_op *op, void *arg)
     if (err.code == ERR_NOT_FOUND) {
         live->is_erased = op->load.erased_at_ms != 0;
         live->erasure = op->load.erasure;
+        text_replace(&live->tenant, op->load.row.tenant); /* an erased one's tombstone has it */
+        live->row.tenant = slice_of(live->tenant);
         (void)err_set(&err, ERR_NOT_FOUND,
                       live->is_erased ? "session %s was erased" : "there is no session %s",
                       live->id.text);

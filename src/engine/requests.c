@@ -174,12 +174,18 @@ static const char *erasure_code(enum store_erasure erasure)
     return erasure == STORE_ERASURE_RETENTION ? "removed" : "erased";
 }
 
+static int is_theirs(const struct engine_request *request, const struct live *live)
+{
+    return slice_equal(request->idempotency.tenant, slice_of(live->tenant ? live->tenant : ""));
+}
+
 void asked_set_err(struct asked *asked, const struct live *live, const struct err *err)
 {
     asked->request->err = *err;
     asked->request->code = err->code != ERR_NOT_FOUND ? NULL
-                           : live->is_erased          ? erasure_code(live->erasure)
-                                                      : "session_not_found";
+                           : live->is_erased && is_theirs(asked->request, live)
+                               ? erasure_code(live->erasure)
+                               : "session_not_found";
 }
 
 /* What it did before is there, even if what it asked of is not any more. */
@@ -202,7 +208,8 @@ static void asked_end(struct live *live, struct input *input, const struct err *
     request->id = live->id;
     if (err->code != ERR_NONE)
         asked_set_err(asked, live, err);
-    if (request->kind == ENGINE_ERASE && err->code == ERR_NOT_FOUND && live->is_erased) {
+    if (request->kind == ENGINE_ERASE && err->code == ERR_NOT_FOUND && live->is_erased &&
+        is_theirs(request, live)) {
         request->err = (struct err){ 0 }; /* once more, or its first answer was lost */
         request->code = NULL;
     }
@@ -258,12 +265,23 @@ static const struct request_kind {
     [ENGINE_ERASE] = { erase_apply, asked_done, EV_KIND_COUNT, 1 }, /* no event tells of it */
 };
 
+/* To another tenant it is as if there were no such session. */
+static void asked_apply(struct live *live, struct tick *tick, struct input *input)
+{
+    struct engine_request *request = request_of(input);
+
+    if (is_theirs(request, live))
+        kinds[request->kind].apply(live, tick, input);
+    else
+        request_refuse(request, "session_not_found", ERR_NOT_FOUND, "there is no such session");
+}
+
 static void set_input(struct asked *asked)
 {
     const struct request_kind *kind = &kinds[asked->request->kind];
 
     asked->input = (struct input){
-        .apply = kind->apply, .end = kind->end, .is_request = 1, .is_alone = kind->is_alone
+        .apply = asked_apply, .end = kind->end, .is_request = 1, .is_alone = kind->is_alone
     };
 }
 

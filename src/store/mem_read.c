@@ -138,6 +138,7 @@ static void load(const struct mem_store *m, struct store_op *op)
     if (!session || session->erased_at_ms) {
         op->load.erased_at_ms = session ? session->erased_at_ms : 0;
         op->load.erasure = session ? session->erasure : STORE_ERASURE_REQUEST;
+        op->load.row.tenant = session ? session->row.tenant : (struct slice){ 0 };
         (void)err_set(&op->err, ERR_NOT_FOUND, "there is no session %.*s",
                       (int)(op->load.id.len < 64 ? op->load.id.len : 64), op->load.id.ptr);
         return;
@@ -443,9 +444,10 @@ static void approvals(const struct mem_store *m, struct store_approvals *op)
 static void approval(const struct mem_store *m, struct store_op *op)
 {
     const struct mem_session *session = map_get(m->session_by_id, op->approval.session);
-    const struct mem_approval *found = session && !session->erased_at_ms
-                                           ? mem_approval(m, session->row.key, op->approval.call)
-                                           : NULL;
+    const struct mem_approval *found =
+        session && !session->erased_at_ms && slice_equal(session->row.tenant, op->approval.tenant)
+            ? mem_approval(m, session->row.key, op->approval.call)
+            : NULL;
 
     if (found)
         op->approval.row = approval_row(m, found);

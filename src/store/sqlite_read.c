@@ -108,13 +108,14 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                          " WHERE a.tenant = ?1 AND a.status = ?2 AND a.key < ?3"
                          " ORDER BY a.key DESC LIMIT ?4",
     [ST_APPROVAL] = APPROVAL_COLUMNS "JOIN session s ON s.key = a.session"
-                                     " WHERE s.id = ?1 AND a.call = ?2",
+                                     " WHERE s.id = ?1 AND a.call = ?2"
+                                     " AND s.tenant = ?3",
     [ST_DELIVERIES] = SQLITE_DELIVERIES,
     [ST_DELIVERY] = SQLITE_DELIVERY,
     [ST_DELIVERY_DUE] = SQLITE_DELIVERY_DUE,
     [ST_SIZE] = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p,"
                 " pragma_freelist_count f, pragma_page_size s",
-    [ST_TOMBSTONE] = "SELECT erased_at_ms, reason FROM tombstone WHERE id = ?1",
+    [ST_TOMBSTONE] = "SELECT erased_at_ms, reason, tenant FROM tombstone WHERE id = ?1",
     [ST_API_KEYS] = "SELECT key, id, secret_hash, name, roles, tenant, created_at_ms, created_by,"
                     " revoked_at_ms FROM api_key WHERE key > ?1 ORDER BY key LIMIT ?2",
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
@@ -531,6 +532,7 @@ static void read_one_approval(struct rows *rows, struct store_op *op)
 {
     sqlite_bind_text(rows->st, 1, op->approval.session);
     sqlite_bind_int(rows->st, 2, op->approval.call);
+    sqlite_bind_text(rows->st, 3, op->approval.tenant);
     if (next(rows)) {
         struct store_approval row = read_approval(rows);
 
@@ -677,6 +679,7 @@ static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
     if (rc == SQLITE_ROW) {
         op->load.erased_at_ms = sqlite3_column_int64(st, 0);
         op->load.erasure = store_erasure_of(sqlite_column(st, 1));
+        op->load.row.tenant = arena_slice(op->backend_slot, sqlite_column(st, 2));
         if (op->load.erasure == STORE_ERASURE_COUNT)
             (void)err_set(&op->err, ERR_CORRUPT, "the tombstone of session %.*s gives no reason",
                           (int)op->load.id.len, op->load.id.ptr);

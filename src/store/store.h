@@ -243,7 +243,7 @@ struct store_load {
     int with_texts;  /* in: the three bodies below, too */
     /* out, with ERR_NOT_FOUND: it was there, and was erased; 0: it never was */
     int64_t erased_at_ms;
-    enum store_erasure erasure; /* if it was */
+    enum store_erasure erasure; /* if it was; row.tenant is there, too */
     struct store_session row;
     struct slice task; /* bodies of the events that row.task_seq, end_seq, context_seq name */
     struct slice end;
@@ -378,9 +378,10 @@ struct store_op {
         struct store_approvals approvals;
         struct {
             struct slice session; /* in: public id */
+            struct slice tenant;  /* in: whose it is, exact */
             uint32_t call;        /* in */
             struct store_approval row;
-        } approval; /* ERR_NOT_FOUND: nobody was ever asked about this call */
+        } approval; /* ERR_NOT_FOUND: nobody was ever asked about this call, or it is not theirs */
         struct store_deliveries deliveries; /* also for STORE_DELIVERY_DUE */
         struct store_delivery delivery;     /* in: its id. Or ERR_NOT_FOUND */
         struct {

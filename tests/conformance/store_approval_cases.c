@@ -31,7 +31,8 @@ static enum err_code put(struct help *h, struct store_session *row,
 static struct store_op one(struct help *h, struct slice session, uint32_t call)
 {
     struct store_op op = { .kind = STORE_APPROVAL,
-                           .approval = { .session = session, .call = call } };
+                           .approval = {
+                               .tenant = SLICE_LIT("acme"), .session = session, .call = call } };
 
     (void)help_run(h, &op);
     return op;
@@ -123,6 +124,20 @@ static void a_row_is_closed_without_its_body(void **state)
     assert_int_equal(one(h, row.id, 4).err.code, ERR_NOT_FOUND);
 }
 
+static void another_tenants_is_not_there(void **state)
+{
+    struct help *h = *state;
+    struct store_session row = help_session(h, "a");
+    struct store_approval given = asked(3, "{}");
+
+    assert_int_equal(put(h, &row, &given), ERR_NONE);
+    assert_int_equal(one(h, row.id, 3).err.code, ERR_NONE);
+    struct store_op op = { .kind = STORE_APPROVAL,
+                           .approval = { .tenant = SLICE_LIT(""), .session = row.id, .call = 3 } };
+
+    assert_int_equal(help_run(h, &op), ERR_NOT_FOUND);
+}
+
 static void a_refused_tick_leaves_no_row(void **state)
 {
     struct help *h = *state;
@@ -202,6 +217,7 @@ int store_approval_cases(void)
         CASE(a_row_is_there_as_it_was_put),     CASE(a_row_is_changed_in_its_place),
         CASE(a_row_is_closed_without_its_body), CASE(a_refused_tick_leaves_no_row),
         CASE(a_list_goes_back_from_the_newest), CASE(an_erased_session_leaves_no_row),
+        CASE(another_tenants_is_not_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

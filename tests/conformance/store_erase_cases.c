@@ -25,6 +25,7 @@ static void an_erased_session_is_nowhere_but_in_its_tombstone(void **state)
     assert_int_equal(erase(h, &row, row.version), ERR_NONE);
     assert_int_equal(help_run(h, &load), ERR_NOT_FOUND);
     assert_int_equal(load.load.erased_at_ms, 77);
+    assert_true(slice_is(load.load.row.tenant, "acme"));
     assert_int_equal(help_run(h, &events), ERR_NONE);
     assert_int_equal(events.events.events_n, 0);
     assert_int_equal(help_run(h, &list), ERR_NONE);

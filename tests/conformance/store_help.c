@@ -219,11 +219,34 @@ static void keep_deliveries(struct arena *arena, struct store_deliveries *op)
     op->rows = rows;
 }
 
-void help_keep(struct arena *arena, struct store_op *op)
+static void keep_found(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
-    case STORE_COMMIT: keep(arena, &op->commit.replay); break;
-    case STORE_INBOX_ADD: keep(arena, &op->inbox.replay); break;
+    case STORE_LOAD: keep_load(arena, &op->load); break;
+    case STORE_EVENTS: keep_events(arena, &op->events); break;
+    case STORE_LIST: keep_list(arena, &op->list); break;
+    case STORE_SCAN: keep_scan(arena, &op->scan); break;
+    case STORE_INBOX_LIST: keep_inbox(arena, op); break;
+    case STORE_APPROVALS: keep_approvals(arena, &op->approvals); break;
+    case STORE_APPROVAL: keep_approval(arena, &op->approval.row); break;
+    case STORE_API_KEYS: keep_api_keys(arena, op); break;
+    case STORE_DELIVERIES:
+    case STORE_DELIVERY_DUE: keep_deliveries(arena, &op->deliveries); break;
+    case STORE_DELIVERY: keep_delivery(arena, &op->delivery); break;
+    case STORE_BLOB:
+        keep(arena, &op->blob.hash);
+        keep(arena, &op->blob.data);
+        break;
+    case STORE_KEY:
+        keep(arena, &op->key.body_hash);
+        keep(arena, &op->key.response);
+        break;
+    case STORE_REVISION_GET:
+        keep(arena, &op->revision.agent);
+        keep(arena, &op->revision.text);
+        break;
+    case STORE_COMMIT:
+    case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
@@ -236,56 +259,19 @@ void help_keep(struct arena *arena, struct store_op *op)
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
     case STORE_OP_KIND_COUNT: break;
-    case STORE_LOAD:
-    case STORE_EVENTS:
-    case STORE_LIST:
-    case STORE_SCAN:
-    case STORE_KEY:
-    case STORE_BLOB:
-    case STORE_APPROVALS:
-    case STORE_APPROVAL:
-    case STORE_DELIVERIES:
-    case STORE_DELIVERY:
-    case STORE_DELIVERY_DUE:
-    case STORE_INBOX_LIST:
-    case STORE_REVISION_GET:
-    case STORE_API_KEYS:
-        if (op->err.code)
-            break;
-        if (op->kind == STORE_LOAD)
-            keep_load(arena, &op->load);
-        if (op->kind == STORE_EVENTS)
-            keep_events(arena, &op->events);
-        if (op->kind == STORE_LIST)
-            keep_list(arena, &op->list);
-        if (op->kind == STORE_SCAN)
-            keep_scan(arena, &op->scan);
-        if (op->kind == STORE_INBOX_LIST)
-            keep_inbox(arena, op);
-        if (op->kind == STORE_APPROVALS)
-            keep_approvals(arena, &op->approvals);
-        if (op->kind == STORE_APPROVAL)
-            keep_approval(arena, &op->approval.row);
-        if (op->kind == STORE_API_KEYS)
-            keep_api_keys(arena, op);
-        if (op->kind == STORE_DELIVERIES || op->kind == STORE_DELIVERY_DUE)
-            keep_deliveries(arena, &op->deliveries);
-        if (op->kind == STORE_DELIVERY)
-            keep_delivery(arena, &op->delivery);
-        if (op->kind == STORE_BLOB) {
-            keep(arena, &op->blob.hash);
-            keep(arena, &op->blob.data);
-        }
-        if (op->kind == STORE_KEY) {
-            keep(arena, &op->key.body_hash);
-            keep(arena, &op->key.response);
-        }
-        if (op->kind == STORE_REVISION_GET) {
-            keep(arena, &op->revision.agent);
-            keep(arena, &op->revision.text);
-        }
-        break;
     }
+}
+
+void help_keep(struct arena *arena, struct store_op *op)
+{
+    if (op->kind == STORE_COMMIT)
+        keep(arena, &op->commit.replay);
+    else if (op->kind == STORE_INBOX_ADD)
+        keep(arena, &op->inbox.replay);
+    else if (op->err.code == ERR_NONE)
+        keep_found(arena, op);
+    else if (op->kind == STORE_LOAD && op->load.erased_at_ms != 0)
+        keep(arena, &op->load.row.tenant);
 }
 
 /* ---- running ---- */
