@@ -19,6 +19,7 @@ struct api *api_new(const struct api_deps *deps)
     api->phase = API_STARTING;
     api->waiters = waiters_new(deps->loop);
     api->pages = page_share_new(deps->store);
+    api->logins.throttle = throttle_new();
     return api;
 }
 
@@ -71,6 +72,8 @@ void api_free(struct api *api)
     }
     waiters_free(api->waiters);
     page_share_free(api->pages);
+    loop_timer_stop(api->deps.loop, &api->logins.timer);
+    throttle_free(api->logins.throttle);
     free(api);
 }
 
@@ -85,7 +88,7 @@ void ask_reply(struct ask *ask, int status, const struct buf *json, const char *
 /* What a client can wait out says how long. */
 static const char *const retry_soon[] = { "Retry-After", "1", NULL };
 
-static void reply_problem(struct ask *ask, const struct refusal *refusal, const char *const *extra)
+void ask_refuse_with(struct ask *ask, const struct refusal *refusal, const char *const *extra)
 {
     CLEANUP(buf_release) struct buf body = { .max = PROBLEM_BYTES_MAX };
 
@@ -96,7 +99,7 @@ static void reply_problem(struct ask *ask, const struct refusal *refusal, const 
 
 void ask_refuse(struct ask *ask, const struct refusal *refusal)
 {
-    reply_problem(ask, refusal, refusal->status == 503 ? retry_soon : NULL);
+    ask_refuse_with(ask, refusal, refusal->status == 503 ? retry_soon : NULL);
 }
 
 void ask_reply_problem(struct ask *ask, int status, const char *code, const char *fmt, ...)
@@ -161,6 +164,20 @@ void ask_submit(struct ask *ask, store_done_fn *done)
     store_submit(ask->api->deps.store, &ask->op);
 }
 
+/* Another tenant's session looks like one that never was. */
+static void on_session(struct store_op *op, void *arg)
+{
+    struct ask *ask = arg;
+    int is_there = op->err.code == ERR_NONE || op->load.erased_at_ms != 0;
+
+    if (is_there && !slice_equal(op->load.row.tenant, auth_actor_tenant(&ask->actor))) {
+        op->load.erased_at_ms = 0;
+        op->err = (struct err){ 0 };
+        (void)err_set(&op->err, ERR_NOT_FOUND, "it is another tenant's");
+    }
+    ask->loaded(op, ask);
+}
+
 int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done)
 {
     if (!id_is_valid(ask->match.id, "ses_")) {
@@ -169,7 +186,8 @@ int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done)
     }
     ask->op = (struct store_op){ .kind = STORE_LOAD,
                                  .load = { .id = ask->match.id, .with_texts = with_texts } };
-    ask_submit(ask, done);
+    ask->loaded = done;
+    ask_submit(ask, on_session);
     return 1;
 }
 
@@ -251,6 +269,16 @@ static int check_query(const struct ask *ask, struct refusal *ret_refusal)
 
 /* ---- requests ---- */
 
+int ask_check_phase(const struct ask *ask, struct refusal *ret_refusal)
+{
+    if (ask->api->phase == API_STARTING)
+        return refuse(ret_refusal, 503, "starting", "The server takes up its sessions; try again.");
+    if (ask->api->phase != API_READY)
+        return refuse(ret_refusal, 503, "draining",
+                      "The server is shutting down; try again when it is back.");
+    return 0;
+}
+
 static void refuse_route(struct ask *ask, enum route_verdict verdict, struct slice path)
 {
     char text[QUOTED_TEXT_MAX];
@@ -261,7 +289,7 @@ static void refuse_route(struct ask *ask, enum route_verdict verdict, struct sli
     if (verdict == ROUTE_NO_METHOD) {
         (void)refuse(&refusal, 405, "method_not_allowed", "'%s' takes %s only.", text,
                      ask->match.allow);
-        reply_problem(ask, &refusal, extra);
+        ask_refuse_with(ask, &refusal, extra);
         return;
     }
     ask_reply_problem(ask, 404, "not_found",
@@ -280,9 +308,13 @@ void api_on_request(struct http_request *request, void *arg)
     struct slice path = http_request_path(request);
     enum route_verdict verdict = route_find(http_request_method(request), path, &ask->match);
 
-    if (verdict != ROUTE_FOUND)
+    if (verdict != ROUTE_FOUND) {
         refuse_route(ask, verdict, path);
-    else if (check_query(ask, &refusal))
+        return;
+    }
+    if (login(ask))
+        return;
+    if (check_query(ask, &refusal))
         ask_refuse(ask, &refusal);
     else
         ask->match.route->fn(ask);

@@ -12,6 +12,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "auth/keyring.h"
 #include "config/config.h"
 #include "engine/engine.h"
 #include "loop/loop.h"
@@ -25,6 +26,7 @@ struct api_deps {
     struct store *store;
     struct engine *engine;
     const struct config *config;
+    struct keyring *keys; /* loaded; the api changes it */
 };
 
 enum api_phase {

@@ -86,7 +86,7 @@ static void on_listed(struct store_op *op, void *arg)
 
 void approvals_list(struct ask *ask)
 {
-    struct store_approvals page = { 0 };
+    struct store_approvals page = { .tenant = auth_actor_tenant(&ask->actor) };
     struct refusal refusal;
 
     if (read_status(ask, &page.status, &refusal) || read_page(ask, &page, &refusal)) {
@@ -156,7 +156,9 @@ void approvals_get(struct ask *ask)
         ask_no_approval(ask);
         return;
     }
-    ask->op = (struct store_op){ .kind = STORE_APPROVAL,
-                                 .approval = { .session = session, .call = call } };
+    ask->op = (struct store_op){
+        .kind = STORE_APPROVAL,
+        .approval = { .session = session, .tenant = auth_actor_tenant(&ask->actor), .call = call }
+    };
     ask_submit(ask, on_row);
 }

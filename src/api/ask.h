@@ -11,7 +11,9 @@
 
 #include "api/api.h"
 #include "api/handlers.h"
+#include "api/login.h"
 #include "api/refusal.h"
+#include "auth/actor.h"
 #include "base/json.h"
 #include "base/list.h"
 
@@ -22,15 +24,24 @@ struct ask {
     struct http_request *request;
     struct link link; /* in api->asks */
     struct route_match match;
+    struct auth_actor actor; /* who asks; he may do what the route is for */
+    /*
+     * His right has gone meanwhile: what is still open for him ends. on_cut, of an ask that stays
+     * open, may end it at once; else it is looked at before the next thing is given out.
+     */
+    int is_cut;
+    void (*on_cut)(struct ask *ask);
     struct store_op op;
-    void *work; /* the handler's own, ended with free_work() */
+    store_done_fn *loaded; /* of ask_load_session() */
+    void *work;            /* the handler's own, ended with free_work() */
     void (*free_work)(void *work);
 };
 
 struct api {
     struct api_deps deps;
     enum api_phase phase;
-    struct list asks;         /* all that are open */
+    struct list asks; /* all that are open */
+    struct logins logins;
     struct waiters *waiters;  /* events_get.c, events_stream.c */
     struct page_share *pages; /* events_stream.c */
     size_t streams_n;         /* open ones: at most limits.streams */
@@ -39,6 +50,7 @@ struct api {
 /* extra: see http_reply(). */
 void ask_reply(struct ask *ask, int status, const struct buf *json, const char *const *extra);
 void ask_refuse(struct ask *ask, const struct refusal *refusal);
+void ask_refuse_with(struct ask *ask, const struct refusal *refusal, const char *const *extra);
 void ask_reply_problem(struct ask *ask, int status, const char *code, const char *fmt, ...)
     PRINTF(4, 5);
 
@@ -54,10 +66,16 @@ void ask_erased(struct ask *ask, enum store_erasure why);
 void ask_reply_approval(struct ask *ask, const struct store_op *op, const char *const *extra);
 void ask_no_approval(struct ask *ask);
 
+/* May anything be changed now? 0, or 1 and why not. */
+int ask_check_phase(const struct ask *ask, struct refusal *ret_refusal);
+
 /* Submits ask->op, which the caller has filled in; done gets the ask. */
 void ask_submit(struct ask *ask, store_done_fn *done);
 
-/* Asks for the row that {id} names. False: {id} is no id, and the ask is answered. */
+/*
+ * Asks for the row that {id} names, and gives it to who it belongs to only: to others there is
+ * none. False: {id} is no id, and the ask is answered.
+ */
 int ask_load_session(struct ask *ask, int with_texts, store_done_fn *done);
 
 /*

@@ -65,6 +65,10 @@ static void on_events(struct store_op *op, void *arg)
     struct ask *ask = arg;
     struct follow *follow = ask->work;
 
+    if (ask->is_cut) {
+        login_refuse_cut(ask);
+        return;
+    }
     if (op->err.code) {
         ask_store_failed(ask, &op->err);
         return;
@@ -99,6 +103,15 @@ static void read_events(struct ask *ask)
 static void on_woken(void *arg)
 {
     read_events(arg);
+}
+
+/* While it is parked; else the read under way sees it. */
+static void on_cut(struct ask *ask)
+{
+    const struct follow *follow = ask->work;
+
+    if (waiter_is_parked(follow->waiter))
+        login_refuse_cut(ask);
 }
 
 static void on_row(struct store_op *op, void *arg)
@@ -139,5 +152,6 @@ void events_get(struct ask *ask)
     if (ask_load_session(ask, 0, on_row) && wait_s > 0) {
         follow->waiter = waiter_new(ask->api->waiters, ask->match.id, on_woken, ask);
         follow->until_ms = loop_mono_ms(ask->api->deps.loop) + wait_s * 1000;
+        ask->on_cut = on_cut;
     }
 }

@@ -242,6 +242,7 @@ static void begin(struct ask *ask)
         return;
     }
     ask->api->streams_n++;
+    ask->on_cut = end;
     sse_put_retry(&text, RETRY_MS);
     http_stream_write(stream->http, buf_slice(&text)); /* once it was taken, on_empty() goes on */
 }
@@ -252,6 +253,10 @@ static void on_row(struct store_op *op, void *arg)
     struct stream *stream = ask->work;
     const struct store_session *row = &op->load.row;
 
+    if (ask->is_cut) {
+        login_refuse_cut(ask);
+        return;
+    }
     if (op->err.code) {
         ask_store_failed(ask, &op->err);
         return;

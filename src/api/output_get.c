@@ -143,6 +143,14 @@ static void on_gone(void *arg)
         ask_end(ask);
 }
 
+static void on_cut(struct ask *ask)
+{
+    const struct output *output = ask->work;
+
+    if (output->http && !output->is_reading)
+        end(ask);
+}
+
 static void begin(struct ask *ask)
 {
     struct output *output = ask->work;
@@ -157,10 +165,12 @@ static void begin(struct ask *ask)
     ask->match.id = (struct slice){ NULL, 0 }; /* was the request's */
     ask->match.number = (struct slice){ NULL, 0 };
     output->http = http_reply_stream(TAKE(ask->request), &config);
-    if (output->http)
-        ask->api->streams_n++;
-    else
+    if (!output->http) {
         ask_end(ask);
+        return;
+    }
+    ask->api->streams_n++;
+    ask->on_cut = on_cut;
 }
 
 static void on_stretch(struct store_op *op, void *arg)
@@ -175,7 +185,7 @@ static void on_stretch(struct store_op *op, void *arg)
                  "call", log_int(output->call), "error", op->err.msg, NULL);
     if (output->is_gone) {
         ask_end(ask);
-    } else if (code || op->blob.data.len == 0) {
+    } else if (ask->is_cut || code || op->blob.data.len == 0) {
         end(ask); /* it was erased meanwhile, or cannot be read: less than was promised */
     } else {
         take_stretch(ask, op->blob.data);

@@ -6,6 +6,7 @@
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
 
+#include "auth/roles.h"
 #include "base/buf.h"
 
 struct ask;
@@ -13,7 +14,8 @@ typedef void route_fn(struct ask *ask);
 
 struct route {
     const char *method;
-    const char *pattern; /* "/v1/sessions/{id}/events": {id} is one segment, never empty */
+    const char *pattern;   /* "/v1/sessions/{id}/events": {id} is one segment, never empty */
+    enum auth_right right; /* what who asks must be allowed to do */
     route_fn *fn;
     /* Query parameters that it takes, NULL-terminated; one that ends with '.' is a prefix. */
     const char *const *query;

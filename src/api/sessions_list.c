@@ -129,7 +129,7 @@ static void on_listed(struct store_op *op, void *arg)
 
 void sessions_list(struct ask *ask)
 {
-    struct store_list list = { 0 };
+    struct store_list list = { .filter.tenant = auth_actor_tenant(&ask->actor) };
     struct refusal refusal;
 
     if (read_statuses(ask, &list.filter.statuses, &refusal) ||

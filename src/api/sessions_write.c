@@ -29,6 +29,7 @@ enum {
 
 /* As the engine says it. */
 #define CALL_NOT_FOUND "call_not_found"
+#define ROLE_REQUIRED  "role_required"
 
 #define BUDGET_USD_MAX    1e9
 #define BUDGET_TOKENS_MAX ((int64_t)1 << 50)
@@ -38,7 +39,6 @@ struct change {
     struct json *body; /* the request's slices point into it */
     struct buf context, metadata, arguments;
     char body_hash[SHA256_TEXT_MAX];
-    char by[64];
     char route[ROUTE_MAX];
     char location[LOCATION_MAX];
 };
@@ -126,6 +126,10 @@ static void refuse_change(struct ask *ask, const struct engine_request *request)
     switch (request->err.code) {
     case ERR_NOT_FOUND: refuse_missing(ask, request); return;
     case ERR_INVALID:
+        if (strcmp(code_or(request, ""), ROLE_REQUIRED) == 0) {
+            ask_reply_problem(ask, 403, ROLE_REQUIRED, "%s", text);
+            return;
+        }
         ask_reply_problem(ask, 422, code_or(request, "invalid_request"), "%s", text);
         return;
     case ERR_CONFLICT:
@@ -179,6 +183,7 @@ static void read_approval(struct ask *ask, store_done_fn *done)
 
     ask->op = (struct store_op){ .kind = STORE_APPROVAL,
                                  .approval = { .session = change->request.session,
+                                               .tenant = auth_actor_tenant(&ask->actor),
                                                .call = change->request.call } };
     ask_submit(ask, done);
 }
@@ -274,7 +279,7 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
     struct sha256 hash = sha256_of(http_request_body(ask->request));
 
     change->request.idempotency = (struct store_idempotency){
-        .tenant = SLICE_LIT(""),
+        .tenant = auth_actor_tenant(&ask->actor),
         .route = slice_of(change->route),
         .key = key,
         .body_hash = slice_of(sha256_text(change->body_hash, &hash)),
@@ -482,13 +487,17 @@ static int read_fork(struct ask *ask, struct change *change, struct refusal *ret
 }
 
 /* Text for people: what it was typed as, without anything that is not shown. */
-static int read_by(const struct json *by, struct refusal *ret_refusal)
+static int read_by(const struct ask *ask, const struct json *by, struct refusal *ret_refusal)
 {
     struct slice text = json_str(by);
     int is_fine = !by || (text.len > 0 && text.len <= DECIDE_BY_MAX);
 
     for (size_t i = 0; i < text.len; i++)
         is_fine &= (unsigned char)text.ptr[i] >= 0x20 && text.ptr[i] != 0x7f;
+    if (by && ask->actor.key && !slice_equal(text, auth_actor_name(&ask->actor)))
+        return refuse(ret_refusal, 422, "by_mismatch",
+                      "'by' is the name of the key that decides, which is not this one's: leave it "
+                      "out.");
     if (is_fine)
         return 0;
     return refuse(ret_refusal, 422, "out_of_range",
@@ -519,7 +528,7 @@ static int read_decide(struct ask *ask, struct change *change, struct refusal *r
     if (request->note.len > DECIDE_NOTE_MAX)
         return refuse(ret_refusal, 422, "out_of_range", "'note' must have at most %d bytes.",
                       DECIDE_NOTE_MAX);
-    if (read_by(json_get(body, "by"), ret_refusal))
+    if (read_by(ask, json_get(body, "by"), ret_refusal))
         return 1;
     if (json_get(body, "by"))
         request->by = json_str(json_get(body, "by"));
@@ -541,12 +550,7 @@ typedef int read_fn(struct ask *ask, struct change *change, struct refusal *ret_
 static int read_change(struct ask *ask, struct change *change, const struct body_rules *rules,
                        read_fn *read, struct refusal *ret_refusal)
 {
-    if (ask->api->phase == API_STARTING)
-        return refuse(ret_refusal, 503, "starting", "The server takes up its sessions; try again.");
-    if (ask->api->phase != API_READY)
-        return refuse(ret_refusal, 503, "draining",
-                      "The server is shutting down; try again when it is back.");
-    return read_key(ask, change, ret_refusal) ||
+    return ask_check_phase(ask, ret_refusal) || read_key(ask, change, ret_refusal) ||
            body_read(&change->body, http_request_header(ask->request, "Content-Type"),
                      http_request_body(ask->request), rules, ret_refusal) ||
            read(ask, change, ret_refusal);
@@ -560,10 +564,11 @@ static void change_session(struct ask *ask, enum engine_request_kind kind,
 
     ask->work = change;
     ask->free_work = free_change;
-    (void)snprintf(change->by, sizeof(change->by), "api:%s", http_request_peer(ask->request));
     change->request = (struct engine_request){ .kind = kind,
                                                .session = ask->match.id,
-                                               .by = slice_of(change->by),
+                                               .by = auth_actor_name(&ask->actor),
+                                               .idempotency.tenant = auth_actor_tenant(&ask->actor),
+                                               .roles = auth_actor_roles(&ask->actor),
                                                .done = on_changed,
                                                .arg = ask };
     if (kind == ENGINE_DECIDE &&

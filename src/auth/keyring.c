@@ -121,7 +121,6 @@ enum err_code keyring_add(struct keyring *keyring, const struct store_api_key *r
 void keyring_revoke(struct keyring *keyring, struct auth_key *key, int64_t at_ms)
 {
     ASSERT(at_ms > 0);
-    key->is_being_revoked = 0;
     if (key->revoked_at_ms != 0)
         return;
     key->revoked_at_ms = at_ms;
@@ -196,7 +195,7 @@ size_t keyring_admins(const struct keyring *keyring)
     for (size_t i = 0; i < keyring->n; i++) {
         const struct auth_key *key = keyring->keys[i];
 
-        n += auth_key_is_chief(key) && key->revoked_at_ms == 0 && !key->is_being_revoked;
+        n += auth_key_is_chief(key) && key->revoked_at_ms == 0 && key->revocations == 0;
     }
     return n;
 }

@@ -27,7 +27,7 @@ struct auth_key {
     unsigned rights; /* bits 1 << enum auth_right */
     int64_t created_at_ms;
     int64_t revoked_at_ms; /* 0: in force */
-    int is_being_revoked;  /* the caller's: a write is under way */
+    unsigned revocations;  /* the caller's: writes that are under way */
     struct sha256 secret_hash;
 };
 
@@ -53,7 +53,7 @@ size_t keyring_in_force(const struct keyring *keyring);
 
 /*
  * Admins of the default tenant, who make and revoke keys of all tenants, and can therefore not all
- * be revoked: those in force that are not being revoked.
+ * be revoked: those in force that nobody is revoking.
  */
 size_t keyring_admins(const struct keyring *keyring);
 int auth_key_is_chief(const struct auth_key *key);

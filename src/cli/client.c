@@ -17,6 +17,7 @@ enum {
     PROBLEM_BODY_MAX = 64 * 1024,
     RETRY_FIRST_MS = 50,
     RETRY_MAX_MS = 1000,
+    KEY_TEXT_SENT_MAX = 1024, /* what is longer is none */
 };
 
 /* ---- where the server is ---- */
@@ -61,13 +62,23 @@ static void find_base(struct client *client, const struct args *args)
         client->base[--len] = '\0';
 }
 
+/* Not from the command line: that is in the list of processes, for everybody to read. */
+static void take_key(struct client *client)
+{
+    const char *key = getenv("PAWL_API_KEY");
+
+    if (key && key[0])
+        buf_putf(&client->authorization, "Bearer %.*s", KEY_TEXT_SENT_MAX, key);
+}
+
 enum err_code client_open(struct client *ret_client, const struct args *args, struct err *err)
 {
-    struct client client = { 0 };
+    struct client client = { .authorization.max = KEY_TEXT_SENT_MAX + 16 };
 
     if (loop_new(&client.loop, err))
         return err->code;
     client.http = http_client_new(client.loop);
+    take_key(&client);
     find_base(&client, args);
     *ret_client = client;
     return ERR_NONE;
@@ -79,6 +90,7 @@ void client_close(struct client *client)
     http_client_free(client->http);
     loop_free(client->loop);
     free(client->base);
+    buf_release(&client->authorization);
     *client = (struct client){ 0 };
 }
 
@@ -186,6 +198,8 @@ enum err_code client_call(struct client *client, const struct client_request *re
     add_header(&call, "Idempotency-Key", request->idempotency_key);
     add_header(&call, "Accept", request->accept);
     add_header(&call, "Last-Event-ID", request->last_event_id);
+    add_header(&call, "Authorization",
+               client->authorization.len > 0 ? buf_cstr(&client->authorization) : NULL);
     client->open = &call;
     http_call_start(client->http, &call);
     while (!exchange.is_done)

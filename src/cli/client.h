@@ -14,8 +14,9 @@
 struct client {
     struct loop *loop;
     struct http_client *http;
-    char *base;              /* "http://127.0.0.1:7295" */
-    const char *base_source; /* where that is from, for messages */
+    char *base;               /* "http://127.0.0.1:7295" */
+    const char *base_source;  /* where that is from, for messages */
+    struct buf authorization; /* "Bearer ...", of PAWL_API_KEY; empty: it has no key */
     struct loop_signal *sigint;
     struct http_call *open;
     int is_interrupted;

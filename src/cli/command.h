@@ -25,7 +25,8 @@ struct command {
 extern const struct command command_init, command_check, command_serve, command_run, command_ps,
     command_show, command_events, command_output, command_send, command_cancel, command_pause,
     command_resume, command_retry, command_fork, command_approvals, command_approve, command_reject,
-    command_settle, command_set, command_erase, command_verify, command_backup, command_version;
+    command_settle, command_set, command_erase, command_verify, command_backup, command_key,
+    command_version;
 
 /* Rows for the options tables. */
 #define OPTION_CONFIG                                                                              \
@@ -56,7 +57,7 @@ extern const struct command command_init, command_check, command_serve, command_
 /* Paragraphs of --help. */
 #define SERVER_HELP                                                                                \
     "The server is --server, else PAWL_SERVER, else what ./pawl.yaml listens on, else\n"           \
-    "http://127.0.0.1:7295.\n"
+    "http://127.0.0.1:7295. If it asks for a key, that is PAWL_API_KEY.\n"
 
 /* The whole program. argv as main() got it. */
 int command_main(int argc, char *const *argv);

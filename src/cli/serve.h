@@ -21,6 +21,8 @@ struct server {
     struct loop *loop;
     struct store *store;
     int guard_fd; /* on the database, locked; never closed: SQLite's own locks would go with it */
+    struct keyring *keys;
+    struct err keys_err; /* of loading them */
     struct http_client *http_client;
     struct openai *openai;
     struct scripted *scripted;

@@ -1,17 +1,17 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "auth/address.h"
 #include "base/log.h"
 #include "cli/lock_wait.h"
 #include "cli/serve.h"
+#include "cli/store_lock.h"
 
 enum {
     CONNECTIONS_BESIDE = 1000, /* of requests that are no streams */
@@ -83,23 +83,6 @@ struct places {
     char outputs[PATH_MAX + 16]; /* the store's folder */
 };
 
-/* The one name that a file has however it is reached, whether it is there yet or not. */
-static void resolve(const char *path, char ret_real[PATH_MAX])
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-
-    if (realpath(path, ret_real))
-        return;
-    (void)snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) : 1,
-                   slash ? path : ".");
-    if (!slash || !realpath(folder[0] ? folder : "/", ret_real)) {
-        (void)snprintf(ret_real, PATH_MAX, "%s", path);
-        return;
-    }
-    (void)snprintf(ret_real + strlen(ret_real), PATH_MAX - strlen(ret_real), "%s", slash);
-}
-
 static void find_places(const struct server *server, struct places *ret_places)
 {
     char real[PATH_MAX];
@@ -107,7 +90,7 @@ static void find_places(const struct server *server, struct places *ret_places)
 
     *ret_places = (struct places){ 0 };
     if (store) {
-        resolve(store, real); /* by another name it is the same store */
+        store_lock_resolve(store, real); /* by another name it is the same store */
         store = real;
         (void)snprintf(ret_places->store, sizeof(ret_places->store), "%s", store);
         (void)snprintf(ret_places->lock, sizeof(ret_places->lock), "%s.lock", store);
@@ -157,25 +140,46 @@ static enum err_code start_launcher(struct server *server, struct err *err)
     return launcher_start(&server->launcher, &config, err);
 }
 
-/*
- * The lock file has the name of the store; the store may have two names, and the lock file can be
- * removed. So the database itself is locked, too, for as long as this process lives.
- */
 static enum err_code guard_store(struct server *server, struct err *err)
 {
     const char *store = config_store_path(&server->config);
 
-    if (!store)
+    return store ? store_lock_guard(store, &server->guard_fd, err) : ERR_NONE;
+}
+
+/* ---- keys ---- */
+
+static void on_keys(void *arg, const struct err *err)
+{
+    struct server *server = arg;
+
+    server->keys_err = *err;
+    loop_stop(server->loop);
+}
+
+/* Whoever reaches the server from another machine must be asked who he is. */
+static enum err_code check_keys(const struct server *server, struct err *err)
+{
+    if (auth_is_loopback(server->config.listen_host) || keyring_admins(server->keys) > 0)
         return ERR_NONE;
-    server->guard_fd = open(store, O_RDWR | O_CLOEXEC);
-    if (server->guard_fd < 0)
-        return err_sys(err, errno, "open the store %s", store);
-    if (flock(server->guard_fd, LOCK_EX | LOCK_NB) != 0)
-        return err_set(err, ERR_CONFLICT,
-                       "the store is in use: another server works on %s, by this name or another; "
-                       "stop it first",
-                       store);
-    return ERR_NONE;
+    return err_set(err, ERR_INVALID,
+                   "listen: other machines can reach %s, and the store has no key, so everybody "
+                   "could do everything; make one first: pawl key create NAME --role admin "
+                   "--offline -c %s",
+                   server->config.listen_host, server->config.path);
+}
+
+/* Before anybody is listened to. */
+static enum err_code load_keys(struct server *server, struct err *err)
+{
+    server->keys = keyring_new();
+    keyring_load(server->keys, server->store, on_keys, server);
+    loop_run(server->loop);
+    if (server->keys_err.code) {
+        *err = server->keys_err;
+        return err->code;
+    }
+    return check_keys(server, err);
 }
 
 /* ---- the rest ---- */
@@ -262,7 +266,8 @@ static enum err_code make_http(struct server *server, struct err *err)
     const struct api_deps deps = { .loop = server->loop,
                                    .store = server->store,
                                    .engine = server->engine,
-                                   .config = &server->config };
+                                   .config = &server->config,
+                                   .keys = server->keys };
 
     server->api = api_new(&deps);
     const struct http_server_config config = {
@@ -292,7 +297,7 @@ enum err_code serve_parts_make(struct server *server, struct err *err)
     if (loop_new(&server->loop, err) ||
         store_open(&server->store, server->config.store, STORE_OPEN_READ_WRITE, server->loop,
                    err) ||
-        guard_store(server, err))
+        guard_store(server, err) || load_keys(server, err))
         return err->code;
     make_tools_and_models(server);
     make_sender(server);
@@ -311,6 +316,7 @@ void serve_parts_free(struct server *server)
     sender_free(server->sender);
     engine_free(server->engine);
     api_free(server->api);
+    keyring_free(server->keys);
     http_server_free(server->http);
     openai_free(server->openai);
     scripted_free(server->scripted);

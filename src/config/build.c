@@ -1,6 +1,8 @@
 /* build.c - what the builders share, and the server's own settings. */
 #include "config/build.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -80,12 +82,26 @@ static int32_t port_of(struct slice text)
     return (int32_t)port;
 }
 
+/* The address without its brackets; NULL: it is none. */
+static const char *host_of(struct build *build, struct slice written)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    size_t len = written.len;
+
+    if (slice_is(written, "localhost"))
+        return "127.0.0.1";
+    if (len > 2 && written.ptr[0] == '[' && written.ptr[len - 1] == ']') {
+        const char *host = build_text(build, (struct slice){ written.ptr + 1, len - 2 });
+
+        return inet_pton(AF_INET6, host, bytes) == 1 ? host : NULL;
+    }
+    const char *host = build_text(build, written);
+
+    return inet_pton(AF_INET, host, bytes) == 1 ? host : NULL;
+}
+
 static void build_listen(struct build *build)
 {
-    static const struct {
-        const char *written;
-        const char *address;
-    } hosts[] = { { "127.0.0.1", "127.0.0.1" }, { "localhost", "127.0.0.1" }, { "[::1]", "::1" } };
     const struct yaml_node *node = fields_node(build->top, "listen");
     struct slice listen = fields_text(build->top, "listen");
     int32_t port = port_of(listen);
@@ -97,16 +113,14 @@ static void build_listen(struct build *build)
         return;
     }
     const char *colon = memrchr(listen.ptr, ':', listen.len);
-    struct slice host = { listen.ptr, (size_t)(colon - listen.ptr) };
 
     build->config->listen_port = (uint16_t)port;
-    for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
-        if (slice_is(host, hosts[i].written))
-            build->config->listen_host = hosts[i].address;
+    build->config->listen_host =
+        host_of(build, (struct slice){ listen.ptr, (size_t)(colon - listen.ptr) });
     if (!build->config->listen_host)
         report_error(build->report, node->at,
-                     "listen: %s is not 127.0.0.1, [::1] or localhost; pawl listens only on "
-                     "loopback until there are API keys",
+                     "listen: %s is no address of this machine; write it as in 127.0.0.1:7295, "
+                     "[::1]:7295 or localhost:7295",
                      quote(node->written).text);
 }
 

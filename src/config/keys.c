@@ -9,8 +9,8 @@ static const struct key keys[] = {
       .max = "255B",
       .fallback = "127.0.0.1:7295",
       .about = "Address and port of the HTTP API: `127.0.0.1:PORT`, `[::1]:PORT` or "
-               "`localhost:PORT`; port 0 takes any free one. Other addresses are refused until "
-               "there are API keys." },
+               "`localhost:PORT`; port 0 takes any free one. One that other machines reach is "
+               "refused until there is an admin key: see [keys.md](keys.md)." },
     { .section = SECTION_TOP,
       .name = "store",
       .type = VALUE_TEXT,
@@ -408,8 +408,8 @@ static const struct key keys[] = {
       .min = "1B",
       .max = "64B",
       .fallback_text = "none",
-      .about = "Whose decision it is, for lists and inboxes. It is shown; until there are API keys "
-               "nothing enforces it." },
+      .about = "Whose decision it is. It is shown, and once there are API keys only a key with "
+               "this role, or an admin's, can decide." },
     { .section = SECTION_APPROVAL,
       .name = "expires",
       .type = VALUE_DURATION,

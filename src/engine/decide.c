@@ -5,6 +5,7 @@
  * the policy again, void what others have approved, and count as approved by who edited them. Both
  * versions stay in the journal.
  */
+#include "auth/roles.h"
 #include "engine/approvals.h"
 #include "engine/arguments.h"
 #include "engine/engine_internal.h"
@@ -44,6 +45,20 @@ static int is_what_was_shown(const struct decided *decided)
         request->hash.len < 80 ? (int)request->hash.len : 80, request->hash.ptr,
         (int)record->hash.len, record->hash.ptr,
         record->is_edited ? ": a person has edited them" : "");
+}
+
+/* An admin may: he could make himself a key with that role. */
+static int has_role(const struct decided *decided)
+{
+    struct slice role = decided->record.need.role;
+    struct slice roles = decided->request->roles;
+
+    if (role.len == 0 || !roles.ptr || auth_has_role(roles, role) ||
+        auth_has_role(roles, SLICE_LIT(AUTH_ROLE_ADMIN)))
+        return 1;
+    return request_refuse_call(decided->request, "role_required", ERR_INVALID,
+                               ": this decision needs a key with the role '%.*s'",
+                               role.len < 80 ? (int)role.len : 80, role.ptr);
 }
 
 /* One person is one approval of one version, however often it is sent. */
@@ -242,10 +257,11 @@ void decide_apply(struct live *live, struct tick *tick, struct input *input)
     int is_known = approval_record_of(tick, request->call, &decided.record);
 
     ASSERT(is_known);
-    if (!is_what_was_shown(&decided))
+    if (!has_role(&decided) || !is_what_was_shown(&decided))
         return;
+    /* What was edited may be another role's to decide. */
     if (request->decision == DECISION_APPROVE &&
-        ((request->arguments.len > 0 && !take_edit(tick, &decided)) ||
+        ((request->arguments.len > 0 && !(take_edit(tick, &decided) && has_role(&decided))) ||
          !is_another_person(&decided)))
         return;
     request_taken(tick, input, record_decision(tick, &decided));

@@ -99,13 +99,18 @@ struct engine_request {
     struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
     uint32_t at;           /* FORK: the last event that is copied; 0: all */
     uint32_t call;         /* SETTLE, DECIDE: its number, */
-    enum reconcile_outcome outcome;       /* whether it happened: not OUTCOME_UNKNOWN, */
-    struct slice note;                    /* and how that is known; may be empty */
-    enum decision decision;               /* DECIDE; its reason, for the model, is the note */
-    struct slice hash;                    /* DECIDE: of the arguments that were shown */
-    struct slice arguments;               /* DECIDE: others instead, JSON; may be empty */
-    struct slice by;                      /* who asks, for the journal */
-    struct store_idempotency idempotency; /* tenant, route, key, body_hash; the key may be empty */
+    enum reconcile_outcome outcome; /* whether it happened: not OUTCOME_UNKNOWN, */
+    struct slice note;              /* and how that is known; may be empty */
+    enum decision decision;         /* DECIDE; its reason, for the model, is the note */
+    struct slice hash;              /* DECIDE: of the arguments that were shown */
+    struct slice arguments;         /* DECIDE: others instead, JSON; may be empty */
+    struct slice by;                /* who asks, for the journal */
+    struct slice roles;             /* DECIDE: his, with commas between; NULL: as if all */
+    /*
+     * tenant, route, key, body_hash; the key may be empty. Whose session it is: to another tenant
+     * it is not there (CREATE: whose it will be).
+     */
+    struct store_idempotency idempotency;
 
     /*
      * Out. ERR_NOT_FOUND (no such session or agent), ERR_INVALID (this request is wrong),

@@ -48,6 +48,8 @@ void http_head_add(struct http_head *head, struct slice name, struct slice value
         count(&head->content_type, value);
     else if (is_text(name, "Idempotency-Key"))
         count(&head->idempotency_key, value);
+    else if (is_text(name, "Authorization"))
+        count(&head->authorization, value);
 }
 
 static int check_once(const char *name, const struct http_single *single,
@@ -196,7 +198,8 @@ static int check_repeats(const struct http_head *head, struct http_refusal *refu
     return check_once("Host", &head->host, refusal) ||
            check_once("Origin", &head->origin, refusal) ||
            check_once("Content-Type", &head->content_type, refusal) ||
-           check_once("Idempotency-Key", &head->idempotency_key, refusal);
+           check_once("Idempotency-Key", &head->idempotency_key, refusal) ||
+           check_once("Authorization", &head->authorization, refusal);
 }
 
 int http_refuse_size(struct http_refusal *ret_refusal)

@@ -28,6 +28,7 @@ struct http_head {
     struct http_single origin;
     struct http_single content_type;
     struct http_single idempotency_key;
+    struct http_single authorization;
     int has_bad_header; /* a name that is no token, or a control character in a value */
     int is_http_1_0;
     size_t bytes;

@@ -10,11 +10,11 @@
  * Refused here, before on_request, each with an application/problem+json (problem.h): a head whose
  * every byte is not plainly read (400 bad_header, see http_head_bytes.c),
  * Content-Length beside Transfer-Encoding, or one that is no number (400 bad_framing), two of
- * Content-Length, Host, Origin, Content-Type or Idempotency-Key (400 header_repeated), a bad
- * percent escape in the target (400 bad_target), a body over body_bytes_max (413), headers over 16
- * KiB (431), a Host that is neither the loopback nor `host` (421), an Origin that is not this
- * server's (403). After each the connection is closed. What is no HTTP at all, or far beyond those
- * limits, is refused by libmicrohttpd in words of its own.
+ * Content-Length, Host, Origin, Content-Type, Idempotency-Key or Authorization (400
+ * header_repeated), a bad percent escape in the target (400 bad_target), a body over body_bytes_max
+ * (413), headers over 16 KiB (431), a Host that is neither the loopback nor `host` (421), an Origin
+ * that is not this server's (403). After each the connection is closed. What is no HTTP at all, or
+ * far beyond those limits, is refused by libmicrohttpd in words of its own.
  *
  * A request has to arrive within idle_timeout_ms and a second for each 64 KiB of body_bytes_max,
  * from the connection's start or the answer before, in however small pieces; else its connection is

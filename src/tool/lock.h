@@ -1,6 +1,5 @@
 /*
- * lock.h - the file lock that lets one server at a time work on a store. Included by src/tool/
- * only.
+ * lock.h - the file lock that lets one process at a time work on a store.
  *
  * It is an flock(2) of the open file, so a forked process that keeps the descriptor shares it:
  * the lock is free when the last of them has closed it or is dead. The file stays (to remove

@@ -23,7 +23,8 @@ const ID = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
 const SERVE = /^(?:systemctl start pawl|pawl serve(?<args>[^&|;#]*))(?:\s+#.*)?$/;
 const STOP = /^systemctl stop pawl$/;
 // And whatever else has a block. (The example in docs/configuration.md is tests/unit's.)
-const TESTED = ['README.md', 'docs/api.md', 'docs/cli.md', 'docs/operations.md'];
+const TESTED = ['README.md', 'docs/api.md', 'docs/cli.md', 'docs/keys.md',
+                'docs/operations.md'];
 
 const SHIMS = {
     // `init` writes the port of the documents.

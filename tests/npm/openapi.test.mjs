@@ -328,6 +328,24 @@ async function refusals(pawl) {
                                { 'idempotency-key': 'k' }), 422, 'idempotency_key_reused');
 }
 
+// The last of all: from the first key on everything else asks for one.
+async function keys(pawl) {
+    const boss = await pawl.post('/v1/keys', { name: 'boss', roles: ['admin'] });
+    const as = (key) => ({ authorization: `Bearer ${key}` });
+    const anna = await pawl.post('/v1/keys', { name: 'anna', roles: ['approve', 'finance'], tenant: 'acme' },
+                                 as(boss.key));
+    const one = `/v1/keys/${anna.id}`;
+
+    assert.equal((await pawl.api('GET', '/v1/keys?limit=1', undefined, as(boss.key))).status, 200);
+    await isRefused(pawl, ['GET', '/v1/keys'], 401, 'key_required');
+    await isRefused(pawl, ['GET', '/v1/keys', undefined, as('x')], 401, 'key_invalid');
+    await isRefused(pawl, ['GET', '/v1/keys', undefined, as(anna.key)], 403, 'role_required');
+    assert.equal((await pawl.api('DELETE', one, undefined, as(boss.key))).status, 200);
+    await isRefused(pawl, ['GET', '/v1/agents', undefined, as(anna.key)], 401, 'key_revoked');
+    await isRefused(pawl, ['DELETE', '/v1/keys/x', undefined, as(boss.key)], 404, 'key_not_found');
+    await isRefused(pawl, ['DELETE', `/v1/keys/${boss.id}`, undefined, as(boss.key)], 409, 'last_admin_key');
+}
+
 test('every route answers as the document says', async (t) => {
     const { pawl, document } = await setUp(t);
 
@@ -337,6 +355,7 @@ test('every route answers as the document says', async (t) => {
     await doubts(pawl);
     await pawl.get('/v1/approvals');
     await interruptions(pawl);
+    await keys(pawl);
     for (const { method, path, operation } of document.operations())
         for (const status of Object.keys(operation.responses).filter((s) => s < 300))
             assert.ok(document.seen.has(`${method} ${path} ${status}`),

@@ -20,6 +20,7 @@ struct fixture {
     struct store *store;
     struct http_server *server;
     struct api *api;
+    struct keyring *keys;
     struct config config;
     struct store_op op;
     struct store_session row;
@@ -120,7 +121,10 @@ static inline int setup_with(void **state, size_t response_bytes_max, int64_t re
     f->config.limits.streams = STREAMS_MAX;
     assert_int_equal(loop_new(&f->loop, &err), ERR_NONE);
     assert_int_equal(store_open(&f->store, "mem:", STORE_OPEN_READ_WRITE, f->loop, &err), ERR_NONE);
-    const struct api_deps deps = { .loop = f->loop, .store = f->store, .config = &f->config };
+    f->keys = keyring_new();
+    const struct api_deps deps = {
+        .loop = f->loop, .store = f->store, .config = &f->config, .keys = f->keys
+    };
 
     f->api = api_new(&deps);
     api_set_phase(f->api, API_READY);
@@ -145,6 +149,7 @@ static inline int teardown(void **state)
 
     store_close(f->store);
     api_free(f->api);
+    keyring_free(f->keys);
     http_server_free(f->server);
     loop_free(f->loop);
     free(f);

@@ -272,6 +272,8 @@ static void other_ways_to_say_it(void **state)
         { "listen: 127.0.0.1:0\nstore: sqlite:/a/b.db\n", "127.0.0.1", 0, "sqlite:/a/b.db",
           "/a/b.db" },
         { "listen: 127.0.0.1:65535\nstore: 'mem:'\n", "127.0.0.1", 65535, "mem:", NULL },
+        { "listen: 0.0.0.0:80\nstore: 'mem:'\n", "0.0.0.0", 80, "mem:", NULL },
+        { "listen: '[2001:db8::1]:80'\nstore: 'mem:'\n", "2001:db8::1", 80, "mem:", NULL },
     };
 
     (void)state;

@@ -145,6 +145,14 @@ static void hosts_are_given_once(void **state)
     expect(*state, "GET /x HTTP/1.1\r\n" HOST HOST CLOSE "\r\n", 400, "header_repeated");
 }
 
+/* Of two keys the wrong one might be looked at. */
+static void a_key_is_given_once(void **state)
+{
+    expect(*state,
+           "GET /x HTTP/1.1\r\n" HOST "Authorization: a\r\nAUTHORIZATION: b\r\n" CLOSE "\r\n", 400,
+           "header_repeated");
+}
+
 static void pages_of_other_sites_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -290,6 +298,7 @@ int main(void)
         CASE(too_many_parameters_are_refused),
         CASE(only_our_own_names_are_served),
         CASE(hosts_are_given_once),
+        CASE(a_key_is_given_once),
         CASE(pages_of_other_sites_are_refused),
         CASE(a_body_up_to_the_limit_is_taken),
         CASE(a_body_over_the_limit_is_refused_even_while_it_is_sent),

@@ -12,7 +12,7 @@ static struct slice text_of(const struct key_text *key)
 
 static void a_key_is_read_as_it_was_made(void **state)
 {
-    struct key_text a, b;
+    struct key_text a = { 0 }, b = { 0 };
     struct key_parts parts, other;
 
     (void)state;
@@ -41,7 +41,7 @@ static void every_place_of_a_secret_is_random(void **state)
 
     (void)state;
     for (int i = 0; i < 2000; i++) {
-        struct key_text key;
+        struct key_text key = { 0 };
 
         key_text_make(&key);
         for (size_t at = 0; at < KEY_SECRET_LEN; at++)
@@ -71,7 +71,7 @@ static void a_typing_error_is_told(void **state)
 
     (void)state;
     for (int i = 0; i < KEYS; i++) {
-        struct key_text key, typed;
+        struct key_text key = { 0 }, typed;
 
         key_text_make(&key);
         for (size_t at = 0; at < KEY_TEXT_LEN; at++) {
@@ -92,7 +92,7 @@ static void a_typing_error_is_told(void **state)
 static void what_is_no_key_is_refused(void **state)
 {
     struct random random;
-    struct key_text key;
+    struct key_text key = { 0 };
     struct key_parts parts = { .id = SLICE_LIT("untouched") };
     char noise[2 * KEY_TEXT_LEN];
 

@@ -247,10 +247,10 @@ static void admins_are_those_of_the_default_tenant(void **state)
     (void)add(f, &c, "admin", "acme");
     (void)add(f, &d, "submit", "");
     assert_int_equal(keyring_admins(f->keyring), 2);
-    first->is_being_revoked = 1;
+    first->revocations = 1;
     assert_int_equal(keyring_admins(f->keyring), 1);
     keyring_revoke(f->keyring, first, 7);
-    assert_false(first->is_being_revoked);
+    first->revocations = 0;
     assert_int_equal(keyring_admins(f->keyring), 1);
     keyring_revoke(f->keyring, second, 7);
     assert_int_equal(keyring_admins(f->keyring), 0);

@@ -18,6 +18,7 @@ struct fixture {
     struct store *store;
     struct http_server *server;
     struct api *api;
+    struct keyring *keys;
     struct config config;
     struct config_agent agents[2];
     struct config_model model;
@@ -170,7 +171,10 @@ static int setup(void **state)
     f->config = (struct config){ .agents = f->agents, .agents_n = 2 };
     assert_int_equal(loop_new(&f->loop, &err), ERR_NONE);
     assert_int_equal(store_open(&f->store, "mem:", STORE_OPEN_READ_WRITE, f->loop, &err), ERR_NONE);
-    const struct api_deps deps = { .loop = f->loop, .store = f->store, .config = &f->config };
+    f->keys = keyring_new();
+    const struct api_deps deps = {
+        .loop = f->loop, .store = f->store, .config = &f->config, .keys = f->keys
+    };
 
     f->api = api_new(&deps);
     api_set_phase(f->api, API_READY);
@@ -194,6 +198,7 @@ static int teardown(void **state)
 
     store_close(f->store);
     api_free(f->api);
+    keyring_free(f->keys);
     http_server_free(f->server);
     raw_close(&f->raw);
     loop_free(f->loop);
@@ -289,6 +294,25 @@ static void routes_are_found_whole_or_not_at_all(void **state)
     assert_int_equal(route_find(SLICE_LIT("GET"), SLICE_LIT("/v1/sessions/abc/steps"), &match),
                      ROUTE_FOUND);
     assert_true(slice_is(match.id, "abc"));
+}
+
+/* Open to all is what a program needs to find its way, and nothing else. */
+static void each_route_asks_for_a_right(void **state)
+{
+    static const char *const open[] = { "/v1/version", "/livez", "/readyz", "/openapi.json" };
+    const struct route *route;
+
+    (void)state;
+    for (size_t i = 0; (route = route_at(i)); i++) {
+        int is_open = 0;
+
+        for (size_t k = 0; k < ARRAY_LEN(open); k++)
+            is_open |= strcmp(route->pattern, open[k]) == 0;
+        assert_true(route->right > RIGHT_NONE && route->right < RIGHT_COUNT);
+        assert_int_equal(route->right == RIGHT_OPEN, is_open);
+        if (strcmp(route->method, "GET") != 0)
+            assert_int_not_equal(route->right, RIGHT_READ);
+    }
 }
 
 static void what_is_not_there_is_said(void **state)
@@ -720,6 +744,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(routes_are_found_whole_or_not_at_all),
+        cmocka_unit_test(each_route_asks_for_a_right),
         TEST(what_is_not_there_is_said),
         TEST(a_session_is_created_and_read_again),
         TEST(bodies_are_read_strictly),
