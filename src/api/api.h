@@ -26,7 +26,9 @@ struct api_deps {
     struct store *store;
     struct engine *engine;
     const struct config *config;
-    struct keyring *keys; /* loaded; the api changes it */
+    struct keyring *keys;            /* loaded; the api changes it */
+    void (*on_redeliver)(void *arg); /* a delivery begins anew: it is due */
+    void *arg;
 };
 
 enum api_phase {

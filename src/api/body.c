@@ -43,7 +43,7 @@ static int refuse_unknown(const char *path, const char *name, const struct field
     const char *known[FIELDS_MAX];
     char where[QUOTED_TEXT_MAX];
     char meant[MEANT_TEXT_MAX];
-    char list[256] = "";
+    char list[256] = "none";
     size_t used = 0;
 
     ASSERT(fields_n <= FIELDS_MAX);

@@ -13,6 +13,8 @@ route_fn approvals_list, approvals_get; /* approvals.c */
 
 route_fn keys_create, keys_list, keys_revoke; /* keys.c */
 
+route_fn deliveries_list, deliveries_get, deliveries_redeliver; /* deliveries.c */
+
 route_fn sessions_get;  /* session_get.c */
 route_fn sessions_list; /* sessions_list.c */
 route_fn events_get;    /* events_get.c */

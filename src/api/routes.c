@@ -13,6 +13,7 @@ static const char *const steps_query[] = { "cursor", "limit", NULL };
 
 static const char *const keys_query[] = { "cursor", "limit", NULL };
 static const char *const approvals_query[] = { "status", "cursor", "limit", NULL };
+static const char *const deliveries_query[] = { "status", "webhook", "cursor", "limit", NULL };
 
 static const struct route routes[] = {
     { "POST", "/v1/sessions", RIGHT_SUBMIT, sessions_create, no_query },
@@ -33,6 +34,9 @@ static const struct route routes[] = {
     { "GET", "/v1/approvals", RIGHT_INBOX, approvals_list, approvals_query },
     { "GET", "/v1/approvals/{id}", RIGHT_INBOX, approvals_get, no_query },
     { "POST", "/v1/approvals/{id}", RIGHT_APPROVE, approvals_decide, no_query },
+    { "GET", "/v1/deliveries", RIGHT_OPERATE, deliveries_list, deliveries_query },
+    { "GET", "/v1/deliveries/{id}", RIGHT_OPERATE, deliveries_get, no_query },
+    { "POST", "/v1/deliveries/{id}/redeliver", RIGHT_OPERATE, deliveries_redeliver, no_query },
     { "GET", "/v1/agents", RIGHT_READ, agents_list, no_query },
     { "POST", "/v1/keys", RIGHT_ADMIN, keys_create, no_query },
     { "GET", "/v1/keys", RIGHT_ADMIN, keys_list, keys_query },

@@ -9,11 +9,12 @@
 #include "base/utf8.h"
 
 static const struct command *const commands[] = {
-    &command_init,    &command_check,  &command_serve,  &command_run,     &command_ps,
-    &command_show,    &command_events, &command_output, &command_send,    &command_cancel,
-    &command_pause,   &command_resume, &command_retry,  &command_fork,    &command_approvals,
-    &command_approve, &command_reject, &command_settle, &command_set,     &command_erase,
-    &command_verify,  &command_backup, &command_key,    &command_version,
+    &command_init,    &command_check,  &command_serve,  &command_run,        &command_ps,
+    &command_show,    &command_events, &command_output, &command_send,       &command_cancel,
+    &command_pause,   &command_resume, &command_retry,  &command_fork,       &command_approvals,
+    &command_approve, &command_reject, &command_settle, &command_deliveries, &command_redeliver,
+    &command_set,     &command_erase,  &command_verify, &command_backup,     &command_key,
+    &command_version,
 };
 
 static const char exit_codes_text[] =
@@ -55,9 +56,9 @@ static void print_overview(FILE *out)
     (void)fprintf(out, "pawl %s - a durable engine for AI agents\n\n", PAWL_VERSION);
     (void)fprintf(out, "usage: pawl COMMAND [ARGUMENTS]\n\nCommands:\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-        (void)fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
+        (void)fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     (void)fprintf(out,
-                  "  %-9s %s\n\n"
+                  "  %-10s %s\n\n"
                   "'pawl COMMAND --help' says more about one. A first session:\n\n"
                   "  pawl init && pawl serve          and, once it is ready, in another terminal:\n"
                   "  pawl run hello \"What time is it?\"\n\n%s",

@@ -267,7 +267,9 @@ static enum err_code make_http(struct server *server, struct err *err)
                                    .store = server->store,
                                    .engine = server->engine,
                                    .config = &server->config,
-                                   .keys = server->keys };
+                                   .keys = server->keys,
+                                   .on_redeliver = serve_on_deliveries,
+                                   .arg = server };
 
     server->api = api_new(&deps);
     const struct http_server_config config = {

@@ -189,6 +189,7 @@ static struct slice body_of(struct tick *tick, const struct tick_notice *notice,
     json_key(&json, "data");
     json_begin(&json, '{');
     put_text(&json, "session", id_slice(&tick->live->id));
+    put_text(&json, "tenant", row->tenant);
     put_text(&json, "agent", row->agent);
     put_text(&json, "status", slice_of(session_status_name(notice->status)));
     put_text(&json, "code", notice->code);

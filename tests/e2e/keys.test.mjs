@@ -8,6 +8,7 @@ import { ofKind } from './lib/journal.mjs';
 import { Pawl } from './lib/pawl.mjs';
 import { rawRequest } from './lib/raw.mjs';
 import { Reader } from './lib/sse.mjs';
+import { newSecret } from './lib/target.mjs';
 import { until } from './lib/wait.mjs';
 
 const UNKNOWN = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
@@ -45,6 +46,9 @@ const ROUTES = {
     'GET /v1/approvals': [INBOX],
     'GET /v1/approvals/{id}': [INBOX],
     'POST /v1/approvals/{id}': [APPROVE, { decision: 'approve', arguments_hash: 'x' }],
+    'GET /v1/deliveries': [OPERATE],
+    'GET /v1/deliveries/{id}': [OPERATE],
+    'POST /v1/deliveries/{id}/redeliver': [OPERATE],
     'GET /v1/keys': [ADMIN],
     'POST /v1/keys': [ADMIN, { name: '', roles: ['submit'] }], // allowed, and not made
     'DELETE /v1/keys/{id}': [ADMIN],
@@ -71,6 +75,7 @@ const CONFIG = {
         idle: { model: 'idle', instructions: 'x' },
         slow: { model: 'slow', instructions: 'x' },
     },
+    webhooks: [{ name: 'ops', url: 'http://127.0.0.1:1/', secret: newSecret(), allow_private: true }], // nobody is there
 };
 
 const bearer = (key) => (key ? { authorization: `Bearer ${key}` } : {});
@@ -136,6 +141,7 @@ const fill = (pattern, id, number = '3') => pattern.replace('{id}', id).replace(
 // What stands for {id} in a pattern.
 function unknownId(pattern) {
     if (pattern.startsWith('/v1/approvals')) return `${UNKNOWN}:3`;
+    if (pattern.startsWith('/v1/deliveries')) return 'dlv_none';
     return pattern.startsWith('/v1/keys') ? 'xxxxxxxxxxxx' : UNKNOWN;
 }
 
@@ -195,11 +201,13 @@ test('another tenant sees nothing, and what it asks for looks like what never wa
     await waitsFor(pawl, boss, id, 'AWAITING_HUMAN_APPROVAL');
     await waitsFor(pawl, boss, ended, 'COMPLETED');
     const { data: [approval] } = await get(pawl, boss, '/v1/approvals');
+    const { data: [delivery] } = await get(pawl, boss, '/v1/deliveries');
     const before = await get(pawl, boss, `/v1/sessions/${id}/events`);
     const bodies = { 'POST /v1/approvals/{id}': { decision: 'approve',
                                                   arguments_hash: approval.arguments_hash } };
     const known = (pattern) => {
         if (pattern.startsWith('/v1/approvals')) return [approval.id];
+        if (pattern.startsWith('/v1/deliveries')) return [delivery.id];
         return pattern.startsWith('/v1/keys') ? [idOf(boss)] : [id, ended];
     };
 
@@ -219,7 +227,7 @@ test('another tenant sees nothing, and what it asks for looks like what never wa
                                   { ...bearer(theirs), accept: 'text/event-stream' });
 
     assert.equal(stream.status, 404);
-    for (const list of ['sessions', 'approvals']) {
+    for (const list of ['sessions', 'approvals', 'deliveries']) {
         assert.deepEqual((await get(pawl, theirs, `/v1/${list}`)).data, []);
         assert.ok((await get(pawl, boss, `/v1/${list}`)).data.length > 0);
     }

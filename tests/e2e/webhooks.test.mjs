@@ -288,6 +288,76 @@ test('private addresses are refused unless they are allowed', async (t) => {
     assert.equal(target.messages.length, 0);
 });
 
+test('deliveries are listed, looked at, and sent once more', async (t) => {
+    const [ops, chat] = [await Target.make(t), await Target.make(t)];
+
+    chat.answer = () => 500;
+    const pawl = await setUp(t, [hook('ops', ops), hook('chat', chat)]);
+    const { id } = await pawl.play('plain', 'x');
+    const [message] = await ops.got(1);
+    const failing = await rowWith(pawl, "webhook = 'chat' AND attempts = 1");
+    const done = await rowWith(pawl, "webhook = 'ops' AND status = 'delivered'");
+
+    assert.deepEqual(await pawl.get(`/v1/deliveries/${failing.id}`), {
+        id: failing.id, message_id: message.headers['webhook-id'], webhook: 'chat', event: 'session.completed',
+        session: id, status: 'pending', attempts: 1, next_at: new Date(failing.next_at_ms).toISOString(),
+        created_at: new Date(failing.created_at_ms).toISOString(), delivered_at: null, last_status: 500,
+        last_error: 'the answer has status 500',
+    });
+    const list = (query) => pawl.get(`/v1/deliveries${query}`).then((page) => page.data.map((d) => d.id));
+
+    assert.deepEqual(new Set(await list('')), new Set([done.id, failing.id]));
+    assert.deepEqual(await list('?webhook=ops'), [done.id]);
+    assert.deepEqual(await list('?status=pending'), [failing.id]);
+    assert.deepEqual(await list('?status=failed'), []);
+    const first = await pawl.get('/v1/deliveries?limit=1');
+    const second = await pawl.get(`/v1/deliveries?limit=1&cursor=${first.next_cursor}`);
+
+    assert.notEqual(first.data[0].id, second.data[0].id);
+    assert.equal(second.next_cursor, null);
+    for (const [path, code] of [['?status=sent', 'invalid_parameter'], ['?cursor=x', 'invalid_cursor'],
+                                ['?limit=0', 'invalid_parameter']])
+        assert.equal((await pawl.api('GET', `/v1/deliveries${path}`)).body.code, code);
+    assert.equal((await pawl.api('GET', '/v1/deliveries/dlv_none')).body.code, 'delivery_not_found');
+    assert.equal((await pawl.api('POST', '/v1/deliveries/dlv_none/redeliver')).body.code, 'delivery_not_found');
+
+    const again = await pawl.api('POST', `/v1/deliveries/${done.id}/redeliver`);
+
+    assert.equal(again.status, 202);
+    assert.equal(again.body.status, 'pending');
+    assert.equal(again.body.attempts, 0);
+    const [, copy] = await ops.got(2);
+
+    assert.equal(copy.headers['webhook-id'], message.headers['webhook-id']);
+    assert.equal(copy.text, message.text);
+    await rowWith(pawl, `id = '${done.id}' AND status = 'delivered' AND attempts = 1`);
+});
+
+test('the command line lists deliveries and sends one more time', async (t) => {
+    const target = await Target.make(t);
+
+    target.answer = (message, nth) => (nth === 1 ? [302, { location: '/' }] : 200);
+    const pawl = await setUp(t, [hook('ops', target)]);
+    const { id } = await pawl.play('plain', 'x');
+    const row = await rowWith(pawl, 'attempts = 1');
+    const listed = await pawl.cli(['deliveries', '--webhook', 'ops', '--status', 'pending']);
+
+    assert.equal(listed.status, 0, listed.stderr);
+    assert.match(listed.stdout, new RegExp(
+        `^${row.id}  pending    ops  session\\.completed  ${id}  1 attempt, next at .*Z\n` +
+        '    the answer has status 302, and redirects are not followed\n$'));
+    const again = await pawl.cli(['redeliver', row.id]);
+
+    assert.equal(again.status, 0, again.stderr);
+    assert.match(again.stdout, new RegExp(`^${row.id}  pending    ops .*  0 attempts, due at `));
+    await target.got(2);
+    await rowWith(pawl, "status = 'delivered'");
+    assert.match((await pawl.cli(['deliveries', '--json'])).stdout, /"status":"delivered"/);
+    assert.equal((await pawl.cli(['deliveries', '--status', 'failed'])).stderr, 'no delivery\n');
+    assert.equal((await pawl.cli(['deliveries', '--status', 'x'])).status, 1);
+    assert.equal((await pawl.cli(['redeliver', 'dlv_none'])).status, 1);
+});
+
 test('an erased session takes what is to be told of it along', async (t) => {
     const target = await Target.make(t);
 
@@ -316,7 +386,8 @@ test('a secret is in no file, no log and no answer of the server', async (t) => 
 
     await target.got(1);
     await rowWith(pawl, "webhook = 'gone' AND last_error <> ''");
-    const answers = JSON.stringify([await pawl.session(id), await pawl.events(id), await pawl.get('/v1/agents')]);
+    const answers = JSON.stringify([await pawl.session(id), await pawl.events(id), await pawl.get('/v1/agents'),
+                                    await pawl.get('/v1/deliveries')]);
 
     await pawl.stop();
     const files = readdirSync(pawl.folder).filter((name) => name.startsWith('pawl.db') && !/scratch$/.test(name));

@@ -9,6 +9,7 @@ import { callsOf, ofKind } from '../e2e/lib/journal.mjs';
 import { Pawl, ROOT, run, WAIT } from '../e2e/lib/pawl.mjs';
 import { ask, neverAnswer, Provider, refuse, say } from '../e2e/lib/provider.mjs';
 import { Reader } from '../e2e/lib/sse.mjs';
+import { newSecret, Target } from '../e2e/lib/target.mjs';
 import { until } from '../e2e/lib/wait.mjs';
 import { Document } from './lib/document.mjs';
 
@@ -58,7 +59,11 @@ async function setUp(t) {
         pay,
         pay_and_look: { ...pay, reconcile: { command: ['./paid'] } },
     };
+    const target = await Target.make(t);
+
+    target.answer = () => 500;
     const pawl = await Pawl.make(t, {
+        webhooks: [{ name: 'ops', url: target.url, secret: newSecret(), allow_private: true }],
         models: {
             main: {
                 provider: 'openai', base_url: provider.url, model: 'm', retry: once,
@@ -253,6 +258,19 @@ async function approvals(pawl) {
     await steps(pawl, late.id);
 }
 
+async function deliveries(pawl) {
+    const { data } = await pawl.get('/v1/deliveries?webhook=ops&limit=5');
+    const path = `/v1/deliveries/${data.at(-1).id}`;
+
+    await until('an attempt that failed', async () => (await pawl.get(path)).attempts > 0);
+    await pawl.post(`${path}/redeliver`);
+    await pawl.get('/v1/deliveries?status=delivered');
+    await isRefused(pawl, ['GET', '/v1/deliveries?status=sent'], 400, 'invalid_parameter');
+    await isRefused(pawl, ['GET', '/v1/deliveries/dlv_x'], 404, 'delivery_not_found');
+    await isRefused(pawl, ['POST', '/v1/deliveries/dlv_x/redeliver'], 404, 'delivery_not_found');
+    await isRefused(pawl, ['POST', `${path}/redeliver`, { now: true }], 422, 'unknown_field');
+}
+
 // Killed while its tool runs. It goes on by its command, or by a person.
 async function doubts(pawl) {
     for (const input of ['pay', 'pay and look']) {
@@ -352,6 +370,7 @@ test('every route answers as the document says', async (t) => {
     await Promise.all([lists(pawl), changes(pawl), failures(pawl), tools(pawl), refusals(pawl),
                        streams(t, pawl, document)]);
     await approvals(pawl);
+    await deliveries(pawl);
     await doubts(pawl);
     await pawl.get('/v1/approvals');
     await interruptions(pawl);
