@@ -21,7 +21,7 @@ enum auth_right {
     RIGHT_SUBMIT,  /* begin sessions, and talk to them */
     RIGHT_INBOX,   /* see what people are asked */
     RIGHT_APPROVE, /* decide it */
-    RIGHT_OPERATE, /* all else that changes sessions */
+    RIGHT_OPERATE, /* all else that changes sessions, and what webhooks are told of them */
     RIGHT_ADMIN,   /* keys */
     RIGHT_EXECUTE, /* run tools for others */
     RIGHT_COUNT

@@ -112,7 +112,7 @@ test('metadata that no event gave are found, in a session and in its fork', asyn
     pawl.write('go', '');
     const { id } = await pawl.create({ agent: 'a', input: 'go', metadata: { a: 'b', c: 'd' } });
 
-    await completes(pawl, id);
+    await pawl.completes(id);
     const fork = await pawl.api('POST', `/v1/sessions/${id}/fork`, { at: 1 });
 
     assert.equal(fork.status, 201, JSON.stringify(fork.body));
