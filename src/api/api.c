@@ -157,6 +157,25 @@ void ask_store_failed(struct ask *ask, const struct err *err)
 
 /* ---- the store ---- */
 
+void ask_audit(struct ask *ask, enum audit_action action, struct slice target, struct slice tenant)
+{
+    struct sha256 hash = sha256_of(http_request_body(ask->request));
+
+    ask->audit = (struct store_audit){
+        .at_ms = loop_wall_ms(ask->api->deps.loop),
+        .tenant = tenant,
+        .actor = auth_actor_id(&ask->actor),
+        .actor_name = auth_actor_name(&ask->actor),
+        .address = slice_of(ask->actor.address),
+        .action = audit_action_name(action),
+        .target = target,
+        .request_hash = slice_of(sha256_text(ask->body_hash, &hash)),
+        .outcome = SLICE_LIT("done"),
+    };
+    ask->op.audits = &ask->audit;
+    ask->op.audits_n = 1;
+}
+
 void ask_submit(struct ask *ask, store_done_fn *done)
 {
     ask->op.done = done;

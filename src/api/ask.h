@@ -32,6 +32,8 @@ struct ask {
     int is_cut;
     void (*on_cut)(struct ask *ask);
     struct store_op op;
+    struct store_audit audit; /* of it: ask_audit() */
+    char body_hash[SHA256_TEXT_MAX];
     store_done_fn *loaded; /* of ask_load_session() */
     void *work;            /* the handler's own, ended with free_work() */
     void (*free_work)(void *work);
@@ -68,6 +70,9 @@ void ask_no_approval(struct ask *ask);
 
 /* May anything be changed now? 0, or 1 and why not. */
 int ask_check_phase(const struct ask *ask, struct refusal *ret_refusal);
+
+/* That who asks does this to the target, of that tenant: written with ask->op, which is set. */
+void ask_audit(struct ask *ask, enum audit_action action, struct slice target, struct slice tenant);
 
 /* Submits ask->op, which the caller has filled in; done gets the ask. */
 void ask_submit(struct ask *ask, store_done_fn *done);

@@ -206,6 +206,7 @@ void keys_create(struct ask *ask)
     }
     new_key_make(&making->key, loop_wall_ms(ask->api->deps.loop));
     ask->op = (struct store_op){ .kind = STORE_API_KEY_ADD, .api_key.row = making->key.row };
+    ask_audit(ask, AUDIT_KEY_CREATE, making->key.row.id, making->key.row.tenant);
     ask_submit(ask, on_made);
 }
 
@@ -265,6 +266,7 @@ void keys_revoke(struct ask *ask)
                                      .api_key.row = { .id = slice_of(key->id),
                                                       .revoked_at_ms =
                                                           loop_wall_ms(ask->api->deps.loop) } };
+        ask_audit(ask, AUDIT_KEY_REVOKE, slice_of(key->id), slice_of(key->tenant));
         ask_submit(ask, on_revoked);
     }
 }

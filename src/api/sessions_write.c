@@ -267,7 +267,9 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
     struct slice method = http_request_method(ask->request);
     struct slice path =
         http_request_path(ask->request); /* a route's: no longer than one, an id and a number */
+    struct sha256 hash = sha256_of(http_request_body(ask->request));
 
+    change->request.idempotency.body_hash = slice_of(sha256_text(change->body_hash, &hash));
     if (!key.ptr)
         return 0;
     if (key.len == 0 || key.len > IDEMPOTENCY_KEY_MAX || !is_printable(key))
@@ -276,14 +278,8 @@ static int read_key(struct ask *ask, struct change *change, struct refusal *ret_
                       IDEMPOTENCY_KEY_MAX);
     (void)snprintf(change->route, sizeof(change->route), "%.*s %.*s", (int)method.len, method.ptr,
                    (int)path.len, path.ptr);
-    struct sha256 hash = sha256_of(http_request_body(ask->request));
-
-    change->request.idempotency = (struct store_idempotency){
-        .tenant = auth_actor_tenant(&ask->actor),
-        .route = slice_of(change->route),
-        .key = key,
-        .body_hash = slice_of(sha256_text(change->body_hash, &hash)),
-    };
+    change->request.idempotency.route = slice_of(change->route);
+    change->request.idempotency.key = key;
     return 0;
 }
 
@@ -568,6 +564,8 @@ static void change_session(struct ask *ask, enum engine_request_kind kind,
                                                .session = ask->match.id,
                                                .by = auth_actor_name(&ask->actor),
                                                .idempotency.tenant = auth_actor_tenant(&ask->actor),
+                                               .actor = auth_actor_id(&ask->actor),
+                                               .address = slice_of(ask->actor.address),
                                                .roles = auth_actor_roles(&ask->actor),
                                                .done = on_changed,
                                                .arg = ask };

@@ -11,6 +11,11 @@ struct auth_actor auth_actor_at(const char *address)
     return actor;
 }
 
+struct slice auth_actor_id(const struct auth_actor *actor)
+{
+    return slice_of(actor->key ? actor->key->id : "open");
+}
+
 struct slice auth_actor_name(const struct auth_actor *actor)
 {
     return slice_of(actor->key ? actor->key->name : actor->otherwise);

@@ -19,6 +19,9 @@ struct auth_actor {
 /* One without a key: "api:127.0.0.1". */
 struct auth_actor auth_actor_at(const char *address);
 
+/* Its key's id; "open" of one without a key. */
+struct slice auth_actor_id(const struct auth_actor *actor);
+
 struct slice auth_actor_name(const struct auth_actor *actor);
 struct slice auth_actor_tenant(const struct auth_actor *actor);
 

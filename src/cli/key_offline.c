@@ -12,6 +12,7 @@ struct writing {
     struct keyring *keys;
     struct new_key *key;
     struct store_op op;
+    struct store_audit audit;
     struct err err;
 };
 
@@ -36,8 +37,19 @@ static void on_loaded(void *arg, const struct err *err)
         return;
     }
     new_key_make(writing->key, loop_wall_ms(writing->loop));
+    writing->audit = (struct store_audit){
+        .at_ms = loop_wall_ms(writing->loop),
+        .tenant = writing->key->row.tenant,
+        .actor = SLICE_LIT("offline"),
+        .actor_name = writing->key->row.created_by,
+        .action = audit_action_name(AUDIT_KEY_CREATE),
+        .target = writing->key->row.id,
+        .outcome = SLICE_LIT("done"),
+    };
     writing->op = (struct store_op){ .kind = STORE_API_KEY_ADD,
                                      .api_key.row = writing->key->row,
+                                     .audits = &writing->audit,
+                                     .audits_n = 1,
                                      .done = on_stored,
                                      .arg = writing };
     store_submit(writing->store, &writing->op);

@@ -1,6 +1,6 @@
 /*
- * verify.c - `pawl verify`: every page of the store looked at, every journal folded again, and
- * compared with what is stored.
+ * verify.c - `pawl verify`: every page of the store looked at, every journal folded again and
+ * compared with what is stored, and the chain of who did what followed from row to row.
  *
  * Reads only, beside a running server if there is one: a row is of one moment, and its journal is
  * read up to that moment. What is written meanwhile is found by the next one.
@@ -15,6 +15,7 @@
 #include "cli/command.h"
 #include "cli/known.h"
 #include "cli/text.h"
+#include "cli/verify_audit.h"
 #include "cli/verify_outputs.h"
 #include "engine/verify.h"
 
@@ -31,7 +32,8 @@ struct check {
     char good_revision[SHA256_TEXT_MAX]; /* the last one that was looked at: most have the same */
     struct store_op revision;
     struct verify_outputs outputs; /* of the page of events that was read */
-    uint32_t next_after;           /* the page behind it begins after this; 0: it was the last */
+    struct verify_audit audit;
+    uint32_t next_after; /* the page behind it begins after this; 0: it was the last */
     size_t rows_n;
     size_t at; /* the one whose journal is read */
     int has_more;
@@ -110,7 +112,7 @@ static void next_session(struct check *check)
     else if (check->has_more)
         scan_next(check);
     else
-        stop(check, NULL);
+        verify_audit_run(&check->audit);
 }
 
 static void on_events(struct store_op *op, void *arg)
@@ -215,19 +217,29 @@ static void scan_next(struct check *check)
     store_submit(check->store, &check->scan);
 }
 
+static const char *plural(uint64_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
 static int report(const struct check *check)
 {
-    char sessions[TEXT_SHORT_MAX], events[TEXT_SHORT_MAX], faults[TEXT_SHORT_MAX];
+    const struct verify_audit *audit = &check->audit;
+    char sessions[TEXT_SHORT_MAX], events[TEXT_SHORT_MAX], rows[TEXT_SHORT_MAX],
+        faults[TEXT_SHORT_MAX];
 
-    (void)text_count(sessions, (int64_t)check->sessions);
-    (void)text_count(events, (int64_t)check->events_n);
+    (void)printf("%s session%s, %s events, %s audit row%s",
+                 text_count(sessions, (int64_t)check->sessions), plural(check->sessions),
+                 text_count(events, (int64_t)check->events_n),
+                 text_count(rows, (int64_t)audit->rows), plural(audit->rows));
+    if (audit->first_seq > 1)
+        (void)printf(" from number %" PRId64 " on", audit->first_seq);
     if (check->faults == 0) {
-        (void)printf("%s session%s, %s events: all good\n", sessions,
-                     check->sessions == 1 ? "" : "s", events);
+        (void)printf(": all good\n");
         return EXIT_GOOD;
     }
-    (void)printf("%s session%s, %s events: %s fault%s\n", sessions, check->sessions == 1 ? "" : "s",
-                 events, text_count(faults, (int64_t)check->faults), check->faults == 1 ? "" : "s");
+    (void)printf(": %s fault%s\n", text_count(faults, (int64_t)check->faults),
+                 plural(check->faults));
     return EXIT_FAILED;
 }
 
@@ -239,6 +251,19 @@ static void on_page_fault(const char *text, void *arg)
     check->faults++;
     utf8_put_visible(&visible, slice_of(text), 0);
     (void)printf("the file: %s\n", buf_cstr(&visible));
+}
+
+static void on_audit_fault(void *arg, const char *text)
+{
+    struct check *check = arg;
+
+    check->faults++;
+    (void)printf("audit: %s\n", text);
+}
+
+static void on_audit(void *arg, const struct err *err)
+{
+    stop(arg, err->code ? err : NULL);
 }
 
 /* The file before what is in it: a damaged index keeps no journal from being read. */
@@ -271,6 +296,9 @@ static int verify_store(const char *url)
     check.outputs = (struct verify_outputs){
         .store = check.store, .on_fault = on_fault, .done = on_outputs, .arg = &check
     };
+    check.audit = (struct verify_audit){
+        .store = check.store, .on_fault = on_audit_fault, .done = on_audit, .arg = &check
+    };
     scan_next(&check);
     loop_run(check.loop);
     store_close(check.store);
@@ -302,11 +330,11 @@ static const struct option options[] = {
 const struct command command_verify = {
     .name = "verify",
     .words = "",
-    .summary = "Folds every journal again and compares it with the stored state",
+    .summary = "Folds every journal again and compares; follows the audit's chain",
     .help =
-        "Reads only, and may run beside a server. Prints a line for each fault, in the file or\n"
-        "in a session, and exits with 1 if there is one; with 5 if the sessions cannot be\n"
-        "read.\n",
+        "Reads only, and may run beside a server. Prints a line for each fault, in the file, in\n"
+        "a session or in the audit, and exits with 1 if there is one; with 5 if the sessions\n"
+        "cannot be read.\n",
     .options = options,
     .run = run,
 };

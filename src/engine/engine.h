@@ -104,7 +104,9 @@ struct engine_request {
     enum decision decision;         /* DECIDE; its reason, for the model, is the note */
     struct slice hash;              /* DECIDE: of the arguments that were shown */
     struct slice arguments;         /* DECIDE: others instead, JSON; may be empty */
-    struct slice by;                /* who asks, for the journal */
+    struct slice by;                /* who asks, for the journal and the audit, */
+    struct slice actor;             /* by what right: a key's id, "open", "trigger:NAME", ... */
+    struct slice address;           /* and from where; may be empty */
     struct slice roles;             /* DECIDE: his, with commas between; NULL: as if all */
     /*
      * tenant, route, key, body_hash; the key may be empty. Whose session it is: to another tenant

@@ -212,6 +212,8 @@ struct tick {
     uint32_t task_seq, end_seq, context_seq; /* new ones, or 0 */
     struct slice context, metadata;          /* new ones, or NULL */
     struct tick_ask *asks;
+    struct store_audit *audits; /* of requests that it takes up; in arena */
+    size_t audits_n, audits_cap;
     struct tick_reason reason; /* of the end that is about to follow */
     struct tick_end *ends;     /* of turns, in order */
     struct tick_end **ends_last;
@@ -430,6 +432,9 @@ void request_taken(struct tick *tick, struct input *input, uint32_t seq);
 /* The budget that it asks for, as far as it does, as an event. */
 enum verdict request_add_budget(struct tick *tick, struct engine_request *request,
                                 uint32_t *ret_seq);
+
+/* audit.c: this tick does what the request asks */
+void audit_add(struct tick *tick, const struct engine_request *request);
 
 /* erase.c: an input that is_alone makes the tick an erasure, which is submitted by itself */
 void erase_apply(struct live *live, struct tick *tick, struct input *input);

@@ -13,6 +13,7 @@ void erase_apply(struct live *live, struct tick *tick, struct input *input)
 
     if (session_may_be_erased(&tick->state)) {
         tick->is_erasure = 1;
+        audit_add(tick, request);
         return;
     }
     request->code = "session_state";
@@ -98,6 +99,8 @@ struct store_op erase_op(const struct store_session *row, int64_t at_ms, enum st
 void erase_submit(struct tick *tick)
 {
     tick->op = erase_op(&tick->live->row, tick->now_ms, STORE_ERASURE_REQUEST);
+    tick->op.audits = tick->audits;
+    tick->op.audits_n = tick->audits_n;
     tick->op.done = on_erased;
     tick->op.arg = tick;
     store_submit(tick->live->engine->deps.store, &tick->op);

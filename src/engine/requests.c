@@ -400,6 +400,7 @@ void request_taken(struct tick *tick, struct input *input, uint32_t seq)
     struct engine_request *request = request_of(input);
 
     request->seq = seq;
+    audit_add(tick, request);
     if (request->idempotency.key.len == 0)
         return;
     tick->op.commit.idempotency = request->idempotency;

@@ -25,6 +25,8 @@ struct going {
     struct retention *retention;
     struct store_op op;
     struct id id;
+    char *tenant;
+    struct store_audit audit;
 };
 
 struct retention {
@@ -257,6 +259,7 @@ static void on_erased(struct store_op *op, void *arg)
     struct going *going = arg;
     struct retention *retention = going->retention;
 
+    free(TAKE(going->tenant));
     if (op->err.code == ERR_NONE)
         gone(retention, going);
     else
@@ -277,7 +280,18 @@ static void erase(struct retention *retention, struct going *going, const struct
     ASSERT(row->id.len < sizeof(going->id.text)); /* row_is_usable() */
     memcpy(going->id.text, row->id.ptr, row->id.len);
     going->id.text[row->id.len] = 0;
-    going->op = erase_op(row, loop_wall_ms(engine->deps.loop), STORE_ERASURE_RETENTION);
+    going->tenant = slice_dup(row->tenant);
+    going->audit = (struct store_audit){
+        .at_ms = loop_wall_ms(engine->deps.loop),
+        .tenant = slice_of(going->tenant),
+        .actor = SLICE_LIT("retention"),
+        .action = audit_action_name(AUDIT_SESSION_ERASE),
+        .target = id_slice(&going->id),
+        .outcome = SLICE_LIT("done"),
+    };
+    going->op = erase_op(row, going->audit.at_ms, STORE_ERASURE_RETENTION);
+    going->op.audits = &going->audit;
+    going->op.audits_n = 1;
     going->op.done = on_erased;
     going->op.arg = going;
     store_submit(engine->deps.store, &going->op);
@@ -367,5 +381,7 @@ void retention_free(struct retention *retention)
     if (!retention)
         return;
     loop_timer_stop(retention->engine->deps.loop, &retention->timer);
+    for (unsigned i = 0; i < PAGE; i++)
+        free(retention->going[i].tenant); /* of one whose end never came */
     free(retention);
 }

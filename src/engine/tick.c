@@ -314,6 +314,8 @@ static void tick_submit(struct tick *tick)
         tick->op.commit.row.metadata = tick->metadata; /* NULL: unchanged */
     tick->op.commit.copy_of = tick->copy_of;
     tick->op.commit.copy_n = tick->copy_n;
+    tick->op.audits = tick->audits;
+    tick->op.audits_n = tick->audits_n;
     approvals_put(tick, &tick->op.commit);
     notices_put(tick, &tick->op.commit);
     tick->op.commit.events = tick->events;

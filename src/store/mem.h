@@ -79,6 +79,9 @@ struct mem_store {
     struct map *revisions;
     struct store_api_key *api_keys; /* by key; their slices are ours */
     size_t api_keys_n, api_keys_cap;
+    struct store_audit *audits; /* by seq; their slices are ours */
+    size_t audits_n, audits_cap;
+    struct audit_link audit_begin, audit_end;
     struct mem_worker *workers; /* id i is workers[i - 1] */
     size_t workers_n, workers_cap;
     uint32_t epoch_last;
@@ -106,7 +109,7 @@ void mem_read(struct mem_store *m, struct store_op *op);
 
 /* mem_api_key.c */
 void mem_api_key_add(struct mem_store *m, struct store_op *op);
-void mem_api_key_revoke(struct mem_store *m, struct store_op *op);
+int mem_api_key_revoke(struct mem_store *m, struct store_op *op); /* true: it was in force */
 void mem_api_keys(struct mem_store *m, struct store_op *op);
 void mem_api_keys_free(struct mem_store *m);
 
@@ -120,6 +123,12 @@ void mem_deliveries(const struct mem_store *m, struct store_deliveries *op);
 void mem_delivery(const struct mem_store *m, struct store_op *op);
 void mem_delivery_due(const struct mem_store *m, struct store_deliveries *op);
 void mem_drop_delivery(struct mem_delivery *delivery);
+
+/* mem_audit.c */
+void mem_audits_put(struct mem_store *m, const struct store_op *op); /* of what was written */
+void mem_audit_trim(struct mem_store *m, struct store_op *op);
+void mem_audit(struct mem_store *m, struct store_audit_page *page);
+void mem_audit_free(struct mem_store *m);
 
 /* Filters of lists; see struct store_filter. */
 int mem_matches(const struct mem_session *session, const struct store_filter *filter);

@@ -41,7 +41,7 @@ void mem_api_key_add(struct mem_store *m, struct store_op *op)
     m->api_keys_n++;
 }
 
-void mem_api_key_revoke(struct mem_store *m, struct store_op *op)
+int mem_api_key_revoke(struct mem_store *m, struct store_op *op)
 {
     struct slice id = op->api_key.row.id;
     struct store_api_key *row = find(m, id);
@@ -49,8 +49,10 @@ void mem_api_key_revoke(struct mem_store *m, struct store_op *op)
     if (!row)
         (void)err_set(&op->err, ERR_NOT_FOUND, "there is no key '%.*s'",
                       (int)(id.len < 64 ? id.len : 64), id.len ? id.ptr : "");
-    else if (row->revoked_at_ms == 0)
-        row->revoked_at_ms = op->api_key.row.revoked_at_ms;
+    if (!row || row->revoked_at_ms != 0)
+        return 0;
+    row->revoked_at_ms = op->api_key.row.revoked_at_ms;
+    return 1;
 }
 
 void mem_api_keys(struct mem_store *m, struct store_op *op)

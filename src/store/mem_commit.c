@@ -441,6 +441,8 @@ static void purge(struct mem_store *m, struct store_op *op)
 
 void mem_write(struct mem_store *m, struct store_op *op)
 {
+    int is_idle = 0; /* there was nothing to be changed */
+
     switch (op->kind) {
     case STORE_COMMIT: commit(m, op); break;
     case STORE_INBOX_ADD: inbox_add(m, op); break;
@@ -451,9 +453,10 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_PURGE: purge(m, op); break;
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
     case STORE_API_KEY_ADD: mem_api_key_add(m, op); break;
-    case STORE_API_KEY_REVOKE: mem_api_key_revoke(m, op); break;
+    case STORE_API_KEY_REVOKE: is_idle = !mem_api_key_revoke(m, op); break;
     case STORE_DELIVERY_SET: mem_set_delivery(m, op); break;
     case STORE_DELIVERY_SWEEP: mem_sweep_deliveries(m, op); break;
+    case STORE_AUDIT_TRIM: mem_audit_trim(m, op); break;
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -469,6 +472,10 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_REVISION_GET:
     case STORE_SIZE:
     case STORE_API_KEYS:
+    case STORE_AUDIT:
+    case STORE_AUDIT_CHAIN:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__);
     }
+    if (op->err.code == ERR_NONE && !is_idle)
+        mem_audits_put(m, op);
 }

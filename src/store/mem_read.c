@@ -473,6 +473,11 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_REVISION_GET: revision_get(m, op); break;
     case STORE_SIZE: op->size.used = used_bytes(m); break;
     case STORE_API_KEYS: mem_api_keys(m, op); break;
+    case STORE_AUDIT: mem_audit(m, &op->audit); break;
+    case STORE_AUDIT_CHAIN:
+        op->audit_chain.begin = m->audit_begin;
+        op->audit_chain.last_seq = m->audit_end.seq;
+        break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
@@ -485,6 +490,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_AUDIT_TRIM:
     case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }
 }

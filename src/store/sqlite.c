@@ -267,7 +267,8 @@ static struct op_queue *queue_of(struct sqlite_store *s, enum store_op_kind kind
 {
     if (store_op_writes(kind))
         return &s->writes;
-    return kind == STORE_LIST || kind == STORE_DELIVERIES ? &s->lists : &s->reads;
+    return kind == STORE_LIST || kind == STORE_DELIVERIES || kind == STORE_AUDIT ? &s->lists
+                                                                                 : &s->reads;
 }
 
 static void sqlite_submit(struct store *store, struct store_op *op)

@@ -23,6 +23,7 @@ enum {
 struct sqlite_writer {
     struct write write;
     struct sqlite_files files;
+    struct audit_link audit; /* the last row of the chain that is committed */
     int wal_pages;
     struct write_outcome outcomes[SQLITE_BATCH_OPS_MAX];
 };
@@ -58,6 +59,7 @@ static enum fate transact(struct sqlite_writer *w, struct store_op *const *ops, 
     for (size_t i = from; i < *until; i++)
         clear(&w->outcomes[i]);
     w->write.fence_worker = 0;
+    w->write.audit = w->audit;
     if (write_run(&w->write, ST_BEGIN, first) != GO_ON) {
         *until = from;
         return LOST;
@@ -71,8 +73,10 @@ static enum fate transact(struct sqlite_writer *w, struct store_op *const *ops, 
     }
     struct write_outcome commit = { 0 };
 
-    if (write_run(&w->write, ST_COMMIT, &commit) == GO_ON)
+    if (write_run(&w->write, ST_COMMIT, &commit) == GO_ON) {
+        w->audit = w->write.audit;
         return COMMITTED;
+    }
     roll_back(w);
     clear(first);
     first->err = commit.err;
@@ -158,7 +162,7 @@ int sqlite_op_is_unfinished(const struct sqlite_writer *w, size_t i)
 
 size_t sqlite_op_bytes(const struct store_op *op)
 {
-    size_t bytes = ROW_BYTES;
+    size_t bytes = ROW_BYTES + op->audits_n * ROW_BYTES;
 
     if (op->kind == STORE_INBOX_ADD)
         bytes += op->inbox.row.body.len;
@@ -211,6 +215,9 @@ enum err_code sqlite_writer_open(struct sqlite_writer **ret_writer, const char *
         goto fail;
     if (write_prepare(&w->write, err))
         goto fail;
+    if (write_audit_begin(&w->write, err))
+        goto fail;
+    w->audit = w->write.audit;
     if (sqlite_files_note(&w->files, w->write.db, err))
         goto fail;
     (void)sqlite3_wal_hook(w->write.db, on_wal, w);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/utf8.h"
+#include "store/sqlite_audit_read.h"
 #include "store/sqlite_delivery.h"
 #include "store/sqlite_list.h"
 
@@ -60,6 +61,9 @@ enum statement {
     ST_TOMBSTONE,
     ST_SIZE,
     ST_API_KEYS,
+    ST_AUDIT_NEWEST,
+    ST_AUDIT_OLDEST,
+    ST_AUDIT_CHAIN,
     STATEMENT_COUNT
 };
 
@@ -118,6 +122,9 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_TOMBSTONE] = "SELECT erased_at_ms, reason, tenant FROM tombstone WHERE id = ?1",
     [ST_API_KEYS] = "SELECT key, id, secret_hash, name, roles, tenant, created_at_ms, created_by,"
                     " revoked_at_ms FROM api_key WHERE key > ?1 ORDER BY key LIMIT ?2",
+    [ST_AUDIT_NEWEST] = SQLITE_AUDIT_NEWEST,
+    [ST_AUDIT_OLDEST] = SQLITE_AUDIT_OLDEST,
+    [ST_AUDIT_CHAIN] = SQLITE_AUDIT_CHAIN,
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
 
@@ -613,6 +620,8 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_REVISION_GET: return r->st[ST_REVISION];
     case STORE_SIZE: return r->st[ST_SIZE];
     case STORE_API_KEYS: return r->st[ST_API_KEYS];
+    case STORE_AUDIT: return r->st[op->audit.is_oldest_first ? ST_AUDIT_OLDEST : ST_AUDIT_NEWEST];
+    case STORE_AUDIT_CHAIN: return r->st[ST_AUDIT_CHAIN];
     case STORE_LIST:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
@@ -626,6 +635,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_AUDIT_TRIM:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a write is not read", __FILE__, __LINE__);
@@ -647,6 +657,8 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_DELIVERY_DUE: sqlite_delivery_read(rows->db, rows->st, rows->arena, op); break;
     case STORE_REVISION_GET: read_revision(rows, op); break;
     case STORE_API_KEYS: read_api_keys(rows, op); break;
+    case STORE_AUDIT:
+    case STORE_AUDIT_CHAIN: sqlite_audit_read(rows->db, rows->st, rows->arena, op); break;
     case STORE_SIZE:
         if (next(rows))
             op->size.used = sqlite3_column_int64(rows->st, 0);
@@ -664,6 +676,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_AUDIT_TRIM:
     case STORE_OP_KIND_COUNT: break;
     }
 }

@@ -227,8 +227,35 @@ static const char tables_8[] =
     "CREATE INDEX delivery_due ON delivery (webhook, next_at_ms) WHERE status = 'pending';"
     "CREATE INDEX delivery_session ON delivery (session);"; /* for erasing */
 
-static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4,
-                                          tables_5, tables_6, tables_7, tables_8 };
+/*
+ * Who did what: only ever appended to, and each row has the hash of the one before it. Indexes
+ * would cost each write; who looks for something goes through it from its end.
+ */
+static const char tables_9[] =
+    "CREATE TABLE audit ("
+    "  seq INTEGER PRIMARY KEY AUTOINCREMENT," /* 1, 2, 3... */
+    "  at_ms INTEGER NOT NULL,"
+    "  tenant TEXT NOT NULL,"
+    "  actor TEXT NOT NULL,"      /* api_key.id, 'open', 'retention', ... */
+    "  actor_name TEXT NOT NULL," /* as it was then */
+    "  address TEXT NOT NULL,"
+    "  action TEXT NOT NULL,"       /* session.create, ... */
+    "  target TEXT NOT NULL,"       /* session.id, api_key.id */
+    "  call INTEGER NOT NULL,"      /* of that session, or 0 */
+    "  request_hash TEXT NOT NULL," /* SHA-256 of the request's body */
+    "  outcome TEXT NOT NULL,"
+    "  prev_hash TEXT NOT NULL," /* hash of the row before */
+    "  hash TEXT NOT NULL"       /* of all of the above: docs/audit.md */
+    ") STRICT;"
+    /* The last row that retention.audit has removed: the chain begins behind it. */
+    "CREATE TABLE audit_anchor ("
+    "  id INTEGER PRIMARY KEY CHECK (id = 1),"
+    "  seq INTEGER NOT NULL,"
+    "  hash TEXT NOT NULL"
+    ") STRICT;";
+
+static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4, tables_5,
+                                          tables_6, tables_7, tables_8, tables_9 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

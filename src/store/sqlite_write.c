@@ -120,8 +120,21 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_API_KEY_INSERT] = "INSERT INTO api_key (id, secret_hash, name, roles, tenant,"
                           " created_at_ms, created_by, revoked_at_ms)"
                           " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    [ST_API_KEY_REVOKE] = "UPDATE api_key SET revoked_at_ms = CASE revoked_at_ms WHEN 0 THEN ?2"
-                          " ELSE revoked_at_ms END WHERE id = ?1",
+    [ST_API_KEY_REVOKE] = "UPDATE api_key SET revoked_at_ms = ?2"
+                          " WHERE id = ?1 AND revoked_at_ms = 0",
+    /* Also of one that somebody has taken out: sqlite_sequence remembers that it was there. */
+    [ST_AUDIT_LAST] = "SELECT max(coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'audit'),"
+                      " 0), coalesce((SELECT max(seq) FROM audit), 0)),"
+                      " coalesce((SELECT hash FROM audit ORDER BY seq DESC LIMIT 1),"
+                      " (SELECT hash FROM audit_anchor), '')",
+    [ST_AUDIT_INSERT] = "INSERT OR IGNORE INTO audit (seq, at_ms, tenant, actor, actor_name,"
+                        " address, action, target, call, request_hash, outcome, prev_hash, hash)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    [ST_AUDIT_OLD] = "SELECT seq, hash FROM audit WHERE at_ms < ?1 AND"
+                     " seq < (SELECT min(seq) FROM audit) + ?2 ORDER BY seq DESC LIMIT 1",
+    [ST_AUDIT_ANCHOR_PUT] = "INSERT OR REPLACE INTO audit_anchor (id, seq, hash)"
+                            " VALUES (1, ?1, ?2)",
+    [ST_AUDIT_DELETE] = "DELETE FROM audit WHERE seq <= ?1",
 };
 
 enum err_code write_prepare(struct write *w, struct err *err)
@@ -248,10 +261,8 @@ static enum progress worker_beat(struct write *w, const struct store_op *op,
     return REFUSED;
 }
 
-enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o)
+static enum progress run_op(struct write *w, const struct store_op *op, struct write_outcome *o)
 {
-    if (store_check_input(op, &o->err))
-        return REFUSED;
     switch (op->kind) {
     case STORE_COMMIT: return write_tick(w, op, o);
     case STORE_INBOX_ADD: return write_inbox(w, op, o);
@@ -265,6 +276,7 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_API_KEY_REVOKE: return write_api_key_revoke(w, op, o);
     case STORE_DELIVERY_SET: return write_delivery_set(w, op, o);
     case STORE_DELIVERY_SWEEP: return write_delivery_sweep(w, op, o);
+    case STORE_AUDIT_TRIM: return write_audit_trim(w, op, o);
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -280,7 +292,18 @@ enum progress write_op(struct write *w, const struct store_op *op, struct write_
     case STORE_REVISION_GET:
     case STORE_SIZE:
     case STORE_API_KEYS:
+    case STORE_AUDIT:
+    case STORE_AUDIT_CHAIN:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a read is not written", __FILE__, __LINE__);
+}
+
+enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o)
+{
+    if (store_check_input(op, &o->err))
+        return REFUSED;
+    enum progress progress = run_op(w, op, o);
+
+    return progress == GO_ON && !o->is_idle ? write_audits(w, op, o) : progress;
 }

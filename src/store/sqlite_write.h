@@ -69,6 +69,11 @@ enum statement {
     ST_API_KEY_HAS,
     ST_API_KEY_INSERT,
     ST_API_KEY_REVOKE,
+    ST_AUDIT_LAST,
+    ST_AUDIT_INSERT,
+    ST_AUDIT_OLD,
+    ST_AUDIT_ANCHOR_PUT,
+    ST_AUDIT_DELETE,
     STATEMENT_COUNT
 };
 
@@ -78,6 +83,7 @@ struct write_outcome {
     int64_t key;         /* of a session, an inbox row, a worker */
     int is_unfinished;   /* it is to be run again before it is completed */
     int has_left;        /* of what was erased */
+    int is_idle;         /* there was nothing to be changed: nobody did anything */
     struct arena *arena; /* of replay */
     struct slice replay;
     int is_replay;
@@ -91,6 +97,7 @@ struct write {
     /* The last worker looked up in this transaction: all ticks of a batch have the same one. */
     uint32_t fence_worker;
     int64_t fence_epoch;
+    struct audit_link audit; /* the last row of the chain, in this transaction */
 };
 
 enum progress {
@@ -147,5 +154,13 @@ enum progress write_api_key_add(struct write *w, const struct store_op *op,
                                 struct write_outcome *o);
 enum progress write_api_key_revoke(struct write *w, const struct store_op *op,
                                    struct write_outcome *o);
+
+/*
+ * sqlite_audit.c: a chain is gone on with where the file's last row is; after that the writer alone
+ * knows it, so that a row which somebody puts in or takes out does not pass for the last.
+ */
+enum err_code write_audit_begin(struct write *w, struct err *err) MUST_CHECK;
+enum progress write_audits(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_audit_trim(struct write *w, const struct store_op *op, struct write_outcome *o);
 
 #endif

@@ -106,6 +106,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_API_KEY_REVOKE:
     case STORE_DELIVERY_SET:
     case STORE_DELIVERY_SWEEP:
+    case STORE_AUDIT_TRIM:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -122,6 +123,8 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_REVISION_GET:
     case STORE_SIZE:
     case STORE_API_KEYS:
+    case STORE_AUDIT:
+    case STORE_AUDIT_CHAIN:
     case STORE_OP_KIND_COUNT: break;
     }
     return 0;
@@ -250,8 +253,26 @@ static enum err_code check_api_key(const struct store_api_key *row, struct err *
     return ERR_NONE;
 }
 
+static enum err_code check_audit(const struct store_audit *row, struct err *err)
+{
+    if (check_name(row->tenant, "a tenant's name", err) ||
+        check_name(row->actor, "an actor's id", err) ||
+        check_name(row->actor_name, "an actor's name", err) ||
+        check_name(row->address, "an address", err) ||
+        check_name(row->action, "an action's name", err) ||
+        check_name(row->target, "a target's id", err) ||
+        check_name(row->request_hash, "a body's hash", err) ||
+        check_name(row->outcome, "an outcome", err))
+        return err->code;
+    return ERR_NONE;
+}
+
 enum err_code store_check_input(const struct store_op *op, struct err *err)
 {
+    for (size_t i = 0; i < op->audits_n; i++) {
+        if (check_audit(&op->audits[i], err))
+            return err->code;
+    }
     switch (op->kind) {
     case STORE_COMMIT: return check_commit(&op->commit, err);
     case STORE_INBOX_ADD:
@@ -288,6 +309,9 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_PURGE:
     case STORE_SWEEP:
     case STORE_API_KEYS:
+    case STORE_AUDIT:
+    case STORE_AUDIT_CHAIN:
+    case STORE_AUDIT_TRIM:
     case STORE_OP_KIND_COUNT: break;
     }
     return ERR_NONE;
@@ -332,8 +356,20 @@ static void assert_page(uint32_t limit)
     ASSERT(limit > 0 && limit <= STORE_PAGE_MAX);
 }
 
+static void assert_audits(const struct store_op *op)
+{
+    ASSERT(op->audits_n == 0 || store_op_writes(op->kind));
+    for (size_t i = 0; i < op->audits_n; i++) {
+        const struct store_audit *row = &op->audits[i];
+
+        ASSERT(row->actor.len > 0 && row->target.len > 0 && row->outcome.len > 0);
+        ASSERT(audit_action_of(row->action) != AUDIT_ACTION_COUNT);
+    }
+}
+
 static void assert_op(const struct store_op *op)
 {
+    assert_audits(op);
     switch (op->kind) {
     case STORE_COMMIT: assert_commit(&op->commit); break;
     case STORE_EVENTS: assert_page(op->events.limit); break;
@@ -344,6 +380,7 @@ static void assert_op(const struct store_op *op)
     case STORE_SCAN: assert_page(op->scan.limit); break;
     case STORE_APPROVALS: assert_page(op->approvals.limit); break;
     case STORE_API_KEYS: assert_page(op->api_keys.limit); break;
+    case STORE_AUDIT: assert_page(op->audit.limit); break;
     case STORE_API_KEY_ADD: ASSERT(op->api_key.row.id.len > 0); break;
     case STORE_API_KEY_REVOKE: ASSERT(op->api_key.row.revoked_at_ms > 0); break;
     case STORE_DELIVERIES:
@@ -369,7 +406,9 @@ static void assert_op(const struct store_op *op)
     case STORE_SIZE:
     case STORE_WORKER_START:
     case STORE_WORKER_BEAT:
-    case STORE_SWEEP: break;
+    case STORE_AUDIT_CHAIN: break;
+    case STORE_SWEEP:
+    case STORE_AUDIT_TRIM: ASSERT(op->audits_n == 0); break; /* they are run in pieces */
     case STORE_OP_KIND_COUNT: assert_failed("an operation has a kind", __FILE__, __LINE__); break;
     }
 }

@@ -35,6 +35,7 @@
 #include "core/approval.h"
 #include "core/session.h"
 #include "loop/loop.h"
+#include "store/audit.h"
 
 struct store;
 struct store_op;
@@ -68,7 +69,10 @@ enum store_op_kind {
     STORE_SWEEP,        /* forget idempotency rows older than a time */
     STORE_API_KEY_ADD,  /* a key that opens the API */
     STORE_API_KEY_REVOKE,
-    STORE_API_KEYS, /* all of them, the oldest first, a page */
+    STORE_API_KEYS,    /* all of them, the oldest first, a page */
+    STORE_AUDIT,       /* who did what, a page */
+    STORE_AUDIT_CHAIN, /* where that chain of rows begins and ends */
+    STORE_AUDIT_TRIM,  /* the rows that are older than a time go, the oldest first */
     STORE_OP_KIND_COUNT
 };
 
@@ -358,6 +362,22 @@ struct store_deliveries {
     int has_more;
 };
 
+/* Rows of the audit that are all of this. */
+struct store_audit_page {
+    struct slice tenant; /* in: exact; ptr NULL: any */
+    struct slice actor;  /* in: these three exact; empty: any */
+    struct slice action;
+    struct slice target;
+    int64_t since_ms;  /* in: at this time or later */
+    int64_t before_ms; /* in: earlier than this; 0: to the end */
+    int is_oldest_first;
+    int64_t from_seq;               /* in: rows beyond this one; 0: from the first in that order */
+    uint32_t limit;                 /* in */
+    const struct store_audit *rows; /* out */
+    size_t rows_n;
+    int has_more;
+};
+
 struct store_inbox_row {
     int64_t id;
     struct slice kind; /* "message", "cancel", ... */
@@ -451,10 +471,24 @@ struct store_op {
             size_t rows_n;
             int has_more;
         } api_keys; /* a row that cannot be: ERR_CORRUPT, for without it others would open more */
+        struct store_audit_page audit;
+        struct {
+            struct audit_link begin; /* out: of the last row that was trimmed, if any was */
+            int64_t last_seq;        /* out: of the last row that was ever written; 0: none */
+        } audit_chain;
+        struct {
+            int64_t before_ms; /* what was written before a row that is older is older, too */
+        } audit_trim;
         struct {
             int64_t used; /* out: bytes, of whole pages; what was deleted is in use no more */
         } size;
     };
+    /*
+     * in, for what writes: who did it. These rows are written with it, or, if it fails or changes
+     * nothing, not at all; their seqs and hashes are the store's own.
+     */
+    const struct store_audit *audits;
+    size_t audits_n;
     struct err err; /* err.code is the outcome; set before done is called */
     store_done_fn *done;
     void *arg;

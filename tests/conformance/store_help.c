@@ -219,6 +219,23 @@ static void keep_deliveries(struct arena *arena, struct store_deliveries *op)
     op->rows = rows;
 }
 
+static void keep_audit(struct arena *arena, struct store_audit_page *op)
+{
+    struct store_audit *rows = keep_array(arena, op->rows, op->rows_n, sizeof(struct store_audit));
+
+    for (size_t i = 0; i < op->rows_n; i++) {
+        struct slice *const texts[] = { &rows[i].tenant,       &rows[i].actor,
+                                        &rows[i].actor_name,   &rows[i].address,
+                                        &rows[i].action,       &rows[i].target,
+                                        &rows[i].request_hash, &rows[i].outcome,
+                                        &rows[i].prev_hash,    &rows[i].hash };
+
+        for (size_t k = 0; k < ARRAY_LEN(texts); k++)
+            keep(arena, texts[k]);
+    }
+    op->rows = rows;
+}
+
 static void keep_found(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -230,6 +247,7 @@ static void keep_found(struct arena *arena, struct store_op *op)
     case STORE_APPROVALS: keep_approvals(arena, &op->approvals); break;
     case STORE_APPROVAL: keep_approval(arena, &op->approval.row); break;
     case STORE_API_KEYS: keep_api_keys(arena, op); break;
+    case STORE_AUDIT: keep_audit(arena, &op->audit); break;
     case STORE_DELIVERIES:
     case STORE_DELIVERY_DUE: keep_deliveries(arena, &op->deliveries); break;
     case STORE_DELIVERY: keep_delivery(arena, &op->delivery); break;
@@ -258,6 +276,8 @@ static void keep_found(struct arena *arena, struct store_op *op)
     case STORE_SWEEP:
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
+    case STORE_AUDIT_CHAIN:
+    case STORE_AUDIT_TRIM:
     case STORE_OP_KIND_COUNT: break;
     }
 }

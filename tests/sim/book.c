@@ -419,6 +419,8 @@ void book_erased(struct book *book, const struct store_op *op)
 {
     int64_t key = op->erase.session;
 
+    if (op->audits_n != 1 || !slice_is(op->audits[0].action, "session.erase"))
+        fail(book->world, "a session was erased, and no row tells who did it");
     for (size_t i = 0; i < book->sessions_n; i++) {
         struct book_session *session = book->sessions[i];
 

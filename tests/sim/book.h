@@ -232,6 +232,7 @@ struct book_session *book_find(const struct book *book, struct slice id); /* NUL
 /* ---- what is seen ---- */
 void book_written(struct book *book, const struct store_commit *commit); /* it is on the disk */
 void book_erased(struct book *book, const struct store_op *op);          /* from the disk */
+void book_audited(struct world *world, const struct store_op *op); /* book_audit.c: of a commit */
 void book_check_kept(const struct book *book); /* what should be gone by now is */
 void book_copied(
     struct book *book, struct book_session *session,

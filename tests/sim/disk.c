@@ -67,6 +67,8 @@ static void happen(struct sim_op *s)
         s->world->used_bytes = s->op->size.used;
     if (s->op->kind == STORE_COMMIT && s->op->err.code == ERR_NONE)
         book_written(s->world->book, &s->op->commit);
+    if (s->op->kind == STORE_COMMIT && s->op->err.code == ERR_NONE)
+        book_audited(s->world, s->op);
     if (s->op->kind == STORE_ERASE && s->op->err.code == ERR_NONE)
         book_erased(s->world->book, s->op);
 }
