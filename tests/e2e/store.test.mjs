@@ -120,7 +120,7 @@ test('metadata that no event gave are found, in a session and in its fork', asyn
 
     assert.equal(patched.status, 200, JSON.stringify(patched.body));
     await pawl.verify();
-    await sql(pawl, `UPDATE session SET metadata = json_set(metadata, '$.a', 'x')`);
+    await pawl.sql(`UPDATE session SET metadata = json_set(metadata, '$.a', 'x')`);
     const verify = await pawl.cli(['verify']);
 
     assert.equal(verify.status, 1, verify.stdout);
