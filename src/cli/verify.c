@@ -3,7 +3,9 @@
  * compared with what is stored, and the chain of who did what followed from row to row.
  *
  * Reads only, beside a running server if there is one: a row is of one moment, and its journal is
- * read up to that moment. What is written meanwhile is found by the next one.
+ * read up to that moment. What is written meanwhile is found by the next one. A session may be
+ * erased between its row and its journal, so one with faults is asked for once more before they
+ * are told.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +21,7 @@
 #include "cli/verify_outputs.h"
 #include "engine/verify.h"
 
-enum { SCAN_LIMIT = 200 };
+enum { SCAN_LIMIT = 200, LINES_BYTES = 1024 * 1024, LINES_MAX = 2 * LINES_BYTES };
 
 struct check {
     struct loop *loop;
@@ -38,6 +40,9 @@ struct check {
     size_t at; /* the one whose journal is read */
     int has_more;
     int64_t last_key;
+    struct buf lines;       /* what is at fault in this session: told if it is still there */
+    uint64_t faults_before; /* this session */
+    struct store_op again;
     uint64_t sessions, events_n, faults;
     int status;
 };
@@ -52,14 +57,24 @@ static void on_fault(void *arg, uint32_t seq, const char *text)
 
     check->faults++;
     utf8_put_visible(&visible, slice_of(text), 0);
+    if (check->lines.len > LINES_BYTES)
+        return; /* enough to see what is wrong; all are counted */
+    buf_putf(&check->lines, "%s: ", check->ids[check->at]);
     if (seq)
-        (void)printf("%s: event %" PRIu32 ": %s\n", check->ids[check->at], seq, buf_cstr(&visible));
-    else
-        (void)printf("%s: %s\n", check->ids[check->at], buf_cstr(&visible));
+        buf_putf(&check->lines, "event %" PRIu32 ": ", seq);
+    buf_putf(&check->lines, "%s\n", buf_cstr(&visible));
+}
+
+static void tell_faults(struct check *check)
+{
+    (void)fputs(buf_cstr(&check->lines), stdout);
+    buf_clear(&check->lines);
+    check->faults_before = check->faults;
 }
 
 static void stop(struct check *check, const struct err *err)
 {
+    tell_faults(check);
     if (err)
         check->status = command_fail(EXIT_CANNOT_RUN, "the store cannot be read: %s", err->msg);
     loop_stop(check->loop);
@@ -105,14 +120,45 @@ static void revision_next(struct check *check)
 
 static void next_session(struct check *check)
 {
-    for (; check->at < check->rows_n && check->rows[check->at].row.is_corrupt; check->at++)
+    for (; check->at < check->rows_n && check->rows[check->at].row.is_corrupt; check->at++) {
         on_fault(check, 0, "its row has a value that cannot be");
+        tell_faults(check);
+    }
     if (check->at < check->rows_n)
         revision_next(check);
     else if (check->has_more)
         scan_next(check);
     else
         verify_audit_run(&check->audit);
+}
+
+static void on_again(struct store_op *op, void *arg)
+{
+    struct check *check = arg;
+
+    if (op->err.code == ERR_NOT_FOUND && op->load.erased_at_ms != 0) {
+        buf_clear(&check->lines);
+        check->faults = check->faults_before;
+        check->sessions--;
+    } else {
+        tell_faults(check);
+    }
+    check->at++;
+    next_session(check);
+}
+
+static void session_ended(struct check *check)
+{
+    if (check->faults == check->faults_before) {
+        check->at++;
+        next_session(check);
+        return;
+    }
+    check->again = (struct store_op){ .kind = STORE_LOAD,
+                                      .load.id = slice_of(check->ids[check->at]),
+                                      .done = on_again,
+                                      .arg = check };
+    store_submit(check->store, &check->again);
 }
 
 static void on_events(struct store_op *op, void *arg)
@@ -123,8 +169,7 @@ static void on_events(struct store_op *op, void *arg)
 
     if (op->err.code == ERR_CORRUPT) { /* of this session alone: the others can still be read */
         on_fault(check, 0, op->err.msg);
-        check->at++;
-        next_session(check);
+        session_ended(check);
         return;
     }
     if (op->err.code) {
@@ -154,8 +199,7 @@ static void on_outputs(void *arg, const struct err *err)
         return;
     }
     verify_end(&check->rows[check->at]);
-    check->at++;
-    next_session(check);
+    session_ended(check);
 }
 
 static void events_next(struct check *check, uint32_t after)
@@ -249,6 +293,7 @@ static void on_page_fault(const char *text, void *arg)
     CLEANUP(buf_release) struct buf visible = { .max = (size_t)64 * 1024 };
 
     check->faults++;
+    check->faults_before++;
     utf8_put_visible(&visible, slice_of(text), 0);
     (void)printf("the file: %s\n", buf_cstr(&visible));
 }
@@ -279,7 +324,7 @@ static enum err_code check_pages(struct check *check, const char *url, struct er
 
 static int verify_store(const char *url)
 {
-    struct check check = { .status = EXIT_GOOD };
+    struct check check = { .status = EXIT_GOOD, .lines.max = LINES_MAX };
     struct err err = { 0 };
 
     if (strncmp(url, "sqlite:", 7) != 0)
@@ -307,6 +352,7 @@ static int verify_store(const char *url)
     free(check.ids);
     free(check.revisions);
     verify_outputs_release(&check.outputs);
+    buf_release(&check.lines);
     return check.status == EXIT_GOOD ? report(&check) : check.status;
 }
 

@@ -25,7 +25,6 @@ struct fork {
     char *tenant, *agent, *metadata;
     struct session_state state; /* after the events so far */
     uint32_t context_seq, end_seq;
-    int64_t ended_at_ms;
     struct buf wire; /* what the model is told of the calls that are open */
 };
 
@@ -64,7 +63,6 @@ static struct fork *fork_new(struct live *live, uint32_t at)
     fork->state = *live_state(live);
     fork->context_seq = live->row.context_seq;
     fork->end_seq = live->row.end_seq;
-    fork->ended_at_ms = live->row.ended_at_ms;
     return fork;
 }
 
@@ -193,10 +191,8 @@ static enum err_code fold(struct fork *fork, const struct store_event *event, st
     if (session_step(&fork->state, &read, &commands) != VERDICT_MOVED)
         return err_set(err, ERR_CORRUPT, "event %u of session %s does not follow those before it",
                        event->seq, fork->from.text);
-    if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED) {
+    if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED)
         fork->end_seq = event->seq;
-        fork->ended_at_ms = event->at_ms;
-    }
     if (event->kind != EV_CREATED && event->kind != EV_CONTEXT_CHANGED)
         return ERR_NONE;
     fork->context_seq = event->seq;
@@ -328,6 +324,8 @@ static void copy_apply(struct live *live, struct tick *tick, struct input *input
     tick->copy_n = fork->state.seq;
     live->has_history = 0; /* it is read when the model is to be asked */
     live->row.created_at_ms = tick->now_ms;
+    /* What has ended has done so here when the copy was made: retention counts from then. */
+    live->row.ended_at_ms = session_is_ended(&fork->state) ? tick->now_ms : 0;
     enum verdict verdict =
         tick_add(tick, &(struct tick_event){ .event = &event,
                                              .extras = extras,
@@ -372,7 +370,6 @@ static void create_copy(struct asked *asked)
 
     live->row.context_seq = fork->context_seq;
     live->row.end_seq = fork->end_seq;
-    live->row.ended_at_ms = fork->ended_at_ms;
     list_remove(&engine->asked, &asked->aside);
     asked->input =
         (struct input){ .apply = copy_apply, .end = copy_end, .is_request = 1, .is_alone = 1 };

@@ -78,8 +78,10 @@ void verify_begin(struct verify *verify, const struct store_session *row, verify
 
 static void note(struct verify *verify, const struct store_event *event)
 {
-    if (event->seq == 1 || event->kind == EV_FORKED) /* all before it is another session's */
+    if (event->seq == 1 || event->kind == EV_FORKED) { /* all before it is another session's */
         verify->first_at_ms = event->at_ms;
+        verify->end_at_ms = event->at_ms;
+    }
     if (event->kind == EV_CREATED || event->kind == EV_CONTEXT_CHANGED)
         verify->context_seq = event->seq;
     if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED) {

@@ -142,7 +142,7 @@ test('a copy of what has ended is a conversation that goes on elsewhere', async 
 
     await checkCopied(pawl, id, copy, source.events.length);
     assert.deepEqual([copy.status, copy.output, copy.ended_at],
-                     ['COMPLETED', source.output, source.ended_at]);
+                     ['COMPLETED', source.output, copy.created_at], 'kept from now on, not from then');
     await pawl.post(`/v1/sessions/${copy.id}/messages`, { content: 'more' });
     assert.equal((await pawl.session(copy.id)).turn, 2);
     const end = await resumed(pawl, copy.id);

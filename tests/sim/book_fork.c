@@ -171,6 +171,7 @@ void book_fork_event(struct book_event *e)
 
     check_source(e);
     session->forked_seq = e->event->seq;
+    session->ended_at_ms = e->event->at_ms; /* if it has ended: the copy did so now */
     answer_open_calls(session);
     session->spent = (struct money){ 0 };
     session->charges_n = 0;

@@ -122,6 +122,7 @@ static void a_fork_has_no_fault(void **state)
     journal.row.is_paused = 1;
     journal.row.spent = (struct spend){ 0 };
     journal.row.created_at_ms = 1040;
+    journal.row.ended_at_ms = 1040;
     assert_int_equal(check(&journal).n, 0);
     journal.row.created_at_ms = 1000;
     expect_fault(&journal, 0, "created_at is 1000 in its row and 1040");
