@@ -39,17 +39,28 @@ static enum err_code load(struct config **ret_config, const char *path, struct b
     return config_load(ret_config, path, &known, report, err);
 }
 
-int known_load(struct config **ret_config, const char *path)
+static void tell(const struct buf *report)
+{
+    CLEANUP(buf_release) struct buf visible = { .max = (size_t)12 * REPORT_BYTES_MAX };
+
+    utf8_put_visible(&visible, buf_slice(report), 1);
+    (void)fputs(buf_cstr(&visible), stderr);
+}
+
+static int load_or_tell(struct config **ret_config, const char *path, int with_warnings)
 {
     CLEANUP(buf_release) struct buf report = { .max = REPORT_BYTES_MAX };
-    CLEANUP(buf_release) struct buf visible = { .max = (size_t)12 * REPORT_BYTES_MAX };
     struct err err = { 0 };
+    int is_good = load(ret_config, path, &report, &err) == ERR_NONE;
 
-    if (load(ret_config, path, &report, &err) == ERR_NONE)
-        return EXIT_GOOD;
-    utf8_put_visible(&visible, buf_slice(&report), 1);
-    (void)fputs(buf_cstr(&visible), stderr);
-    return command_fail(EXIT_CONFIG, "%s", err.msg);
+    if (!is_good || with_warnings)
+        tell(&report);
+    return is_good ? EXIT_GOOD : command_fail(EXIT_CONFIG, "%s", err.msg);
+}
+
+int known_load(struct config **ret_config, const char *path)
+{
+    return load_or_tell(ret_config, path, 1);
 }
 
 struct config *known_try(const char *path)
@@ -70,7 +81,7 @@ int known_store_url(char **ret_url, const struct args *args)
         *ret_url = xstrdup(url);
         return EXIT_GOOD;
     }
-    int status = known_load(&config, args_value(args, "config", "pawl.yaml"));
+    int status = load_or_tell(&config, args_value(args, "config", "pawl.yaml"), 0);
 
     if (status == EXIT_GOOD)
         *ret_url = xstrdup(config->store);

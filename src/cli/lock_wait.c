@@ -2,17 +2,36 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/attr.h"
 
-enum { PID_TEXT_MAX = 32 };
+enum { PID_TEXT_MAX = 32, DYING_MS = 1000 };
+
+/*
+ * A process that was killed is there until it has given back its memory, and then until its parent
+ * has asked about it; its end is told of before that. One that is gone at once has no descriptor.
+ */
+static int lives_on(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0);
+    struct pollfd wait = { .fd = fd, .events = POLLIN };
+
+    if (fd < 0)
+        return errno != ESRCH;
+    int has_ended = poll(&wait, 1, DYING_MS) == 1;
+
+    (void)close(fd);
+    return !has_ended;
+}
 
 static int holder_lives(int fd)
 {
@@ -23,7 +42,7 @@ static int holder_lives(int fd)
         return 0;
     long pid = strtol(text, &end, 10);
 
-    return end != text && pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+    return end != text && pid > 0 && lives_on((pid_t)pid);
 }
 
 static void on_alarm(int signum)

@@ -64,6 +64,26 @@ async function says(promise, status, pattern, what = '') {
     return end;
 }
 
+test('what is probably not meant is a warning, and all runs', async (t) => {
+    const pawl = await Pawl.make(t, {
+        models: { m: { provider: 'scripted', replies: [{ text: 'ok' }] } },
+        tools: {
+            unused: {
+                description: 'x', parameters: { type: 'object', additonalProperties: false },
+                exec: { command: ['true'] },
+            },
+        },
+        agents: { a: { model: 'm', instructions: 'x' } },
+    });
+
+    const warned = /^[^\n]*pawl.yaml:\d+:\d+: warning: [^\n]*additonalProperties/m;
+    const { stderr } = await says(pawl.cli(['check']), 0, warned);
+
+    assert.match(stderr, /warning: [^\n]*unused/);
+    await pawl.start();
+    assert.match(pawl.log, warned);
+});
+
 test('in an empty folder: init, check, serve, run', async (t) => {
     const pawl = await Pawl.make(t, null);
 
