@@ -50,14 +50,26 @@ static int64_t at_most(int64_t value, int64_t most)
     return value < most ? value : most;
 }
 
-/* What is in flight needs descriptors; what the system does not give cannot be promised. */
-static void fit_limits(struct server *server)
+/*
+ * What is in flight needs descriptors; what the system does not give cannot be promised. With less
+ * than the least of everything a lack here would look like a provider that is not there.
+ */
+static enum err_code fit_limits(struct server *server, struct err *err)
 {
     struct config_limits *limits = &server->config.limits;
     int64_t given = raise_descriptors();
     int64_t spare = given - OWN_DESCRIPTORS - (int64_t)limits->tool_runs * RUN_DESCRIPTORS;
     int64_t wanted = limits->model_calls;
     int64_t streams = limits->streams;
+    int64_t least = given - spare + MODEL_CALLS_LEAST + CONNECTIONS_LEAST;
+
+    if (given < least)
+        return err_set(
+            err, ERR_LIMIT,
+            "%lld file descriptors (ulimit -n) are too few: at least %lld are needed with "
+            "limits.tool_runs %u; raise the limit (systemd: LimitNOFILE), or lower "
+            "limits.tool_runs",
+            (long long)given, (long long)least, (unsigned)limits->tool_runs);
 
     if (wanted > spare / 2)
         limits->model_calls = (uint32_t)at_least(spare / 2, MODEL_CALLS_LEAST);
@@ -72,6 +84,7 @@ static void fit_limits(struct server *server)
                  "descriptors", log_int(given), "model_calls", log_int(limits->model_calls),
                  "streams", log_int(limits->streams), "connections",
                  log_int(server->connections_max), NULL);
+    return ERR_NONE;
 }
 
 /* ---- the launcher ---- */
@@ -295,8 +308,7 @@ enum err_code serve_parts_make(struct server *server, struct err *err)
         return err->code;
     /* A peer that goes away is an error of a write, not the end of the server. */
     (void)signal(SIGPIPE, SIG_IGN);
-    fit_limits(server);
-    if (loop_new(&server->loop, err) ||
+    if (fit_limits(server, err) || loop_new(&server->loop, err) ||
         store_open(&server->store, server->config.store, STORE_OPEN_READ_WRITE, server->loop,
                    err) ||
         guard_store(server, err) || load_keys(server, err))

@@ -1,9 +1,11 @@
 #include "net/http_exchange.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/address.h"
@@ -219,20 +221,25 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
 {
     struct http_exchange *exchange = arg;
 
-    if (purpose != CURLSOCKTYPE_IPCXN || !address_is_public(&address->addr, address->addrlen)) {
+    if (exchange->call->is_public_only &&
+        (purpose != CURLSOCKTYPE_IPCXN || !address_is_public(&address->addr, address->addrlen))) {
         exchange->is_refused = 1;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+        exchange->is_short = 1;
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
 /* A connection that another call has left open was perhaps not looked at. */
 static void set_guard(struct http_exchange *exchange)
 {
-    if (!exchange->call->is_public_only)
-        return;
     SET(exchange->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     SET(exchange->easy, CURLOPT_OPENSOCKETDATA, exchange);
+    if (!exchange->call->is_public_only)
+        return;
     SET(exchange->easy, CURLOPT_FRESH_CONNECT, 1L);
     SET(exchange->easy, CURLOPT_FORBID_REUSE, 1L);
 }
@@ -315,6 +322,8 @@ static const char *why(const struct http_exchange *exchange, CURLcode code)
 {
     if (exchange->is_refused && !exchange->is_sent)
         return "its address is private, and only public ones are allowed here";
+    if (exchange->is_short && !exchange->is_sent)
+        return "no file descriptor was free in this process (ulimit -n)";
     if (exchange->is_lost)
         return "the connection was closed before an answer came";
     if (code == CURLE_OK)

@@ -33,6 +33,7 @@ struct http_exchange {
     int is_too_large; /* response_bytes_max */
     int is_cut_off;   /* by on_body */
     int is_refused;   /* an address that is not public */
+    int is_short;     /* no descriptor was free for it */
     char *where;      /* "https://host:port" for messages: paths and queries hold keys */
     char reason[CURL_ERROR_SIZE];
 };

@@ -143,6 +143,20 @@ test('with few descriptors there are fewer streams and calls, which is said and 
     assert.equal((await pawl.play('a')).status, 'COMPLETED', 'others are served');
 });
 
+test('with too few descriptors it does not start, and says what it needs', async (t) => {
+    const pawl = await Pawl.make(t, {
+        models: { m: { provider: 'scripted', replies: [{ text: 'ok' }] } },
+        agents: { a: { model: 'm', instructions: 'x' } },
+    });
+
+    pawl.within = ['prlimit', '--nofile=100:100'];
+    pawl.spawn();
+    const { status, log } = await pawl.exited();
+
+    assert.equal(status, 5, log);
+    assert.match(log, /100 file descriptors \(ulimit -n\) are too few: at least \d+ are needed/);
+});
+
 test('answers that nobody takes fill limits.response_buffers, and no more', async (t) => {
     const { pawl } = await setUp(t, { limits: { request: '64MiB', response_buffers: '32MiB' } });
     const { id } = await pawl.play('a', 'x'.repeat(15 * MIB));
