@@ -57,7 +57,8 @@ static int set_up(void **state)
     char byte;
 
     assert_non_null(f);
-    (void)snprintf(f->path, sizeof(f->path), "/tmp/pawl-lock-wait-XXXXXX");
+    (void)snprintf(f->path, sizeof(f->path), "/tmp/pawl-lock-wait-");
+    memset(f->path + strlen(f->path), 'X', 6); /* the six that mkstemp() fills in */
     int fd = mkstemp(f->path);
 
     assert_true(fd >= 0);
