@@ -15,13 +15,14 @@ route_fn keys_create, keys_list, keys_revoke; /* keys.c */
 
 route_fn deliveries_list, deliveries_get, deliveries_redeliver; /* deliveries.c */
 
-route_fn sessions_get;  /* session_get.c */
-route_fn sessions_list; /* sessions_list.c */
-route_fn events_get;    /* events_get.c */
-route_fn steps_get;     /* steps_get.c */
-route_fn output_get;    /* output_get.c */
-route_fn agents_list;   /* agents_list.c */
-route_fn openapi_get;   /* openapi.c */
+route_fn sessions_get;   /* session_get.c */
+route_fn sessions_list;  /* sessions_list.c */
+route_fn events_get;     /* events_get.c */
+route_fn steps_get;      /* steps_get.c */
+route_fn output_get;     /* output_get.c */
+route_fn agents_list;    /* agents_list.c */
+route_fn schedules_list; /* schedules_list.c */
+route_fn openapi_get;    /* openapi.c */
 
 /* health.c */
 route_fn livez_get, readyz_get, version_get;

@@ -38,6 +38,7 @@ static const struct route routes[] = {
     { "GET", "/v1/deliveries/{id}", RIGHT_OPERATE, deliveries_get, no_query },
     { "POST", "/v1/deliveries/{id}/redeliver", RIGHT_OPERATE, deliveries_redeliver, no_query },
     { "GET", "/v1/agents", RIGHT_READ, agents_list, no_query },
+    { "GET", "/v1/schedules", RIGHT_READ, schedules_list, no_query },
     { "POST", "/v1/keys", RIGHT_ADMIN, keys_create, no_query },
     { "GET", "/v1/keys", RIGHT_ADMIN, keys_list, keys_query },
     { "DELETE", "/v1/keys/{id}", RIGHT_ADMIN, keys_revoke, no_query },

@@ -71,10 +71,10 @@ static int take_number(struct slice *rest, size_t digits)
 
 static char take_char(struct slice *rest, const char *set)
 {
-    char found = rest->len > 0 ? rest->ptr[0] : '\0';
-
-    if (found == '\0' || !strchr(set, found))
+    if (rest->len == 0 || rest->ptr[0] == '\0' || !strchr(set, rest->ptr[0]))
         return '\0';
+    char found = rest->ptr[0];
+
     *rest = (struct slice){ rest->ptr + 1, rest->len - 1 };
     return found;
 }

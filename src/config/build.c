@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
 const char *build_text(struct build *build, struct slice text)
 {
     return arena_str(build->impl->arena, text);
@@ -35,6 +37,31 @@ const char *build_path(struct build *build, struct slice path)
         buf_puts(&buf, "/");
     buf_put(&buf, path);
     return build_text(build, buf_slice(&buf));
+}
+
+enum { MEMBERS_BYTES_MAX = 64 * 8 * 2048 }; /* check.c bounds their number and texts */
+
+const char *build_object(struct build *build, const struct yaml_node *map)
+{
+    CLEANUP(buf_release) struct buf json = { .max = MEMBERS_BYTES_MAX };
+
+    if (!map || map->is_bad)
+        return "";
+    json_begin(&json, '{');
+    for (const struct yaml_node *node = map->first; node; node = node->next) {
+        json_key(&json, node->name);
+        json_put_str(&json, node->text);
+    }
+    json_end(&json, '}');
+    return build_text(build, buf_slice(&json));
+}
+
+const char *build_members(struct build *build, const struct yaml_node *map)
+{
+    const char *object = build_object(build, map);
+    size_t len = strlen(object);
+
+    return len < 2 ? "" : build_text(build, (struct slice){ object + 1, len - 2 });
 }
 
 const struct yaml_node *build_find(struct build *build, const char *section,

@@ -44,6 +44,7 @@ void build_models(struct build *build); /* and accounts */
 void build_tools(struct build *build);
 void build_agents(struct build *build);
 void build_webhooks(struct build *build);
+void build_schedules(struct build *build);
 void build_write_paths(struct build *build); /* what no tool may change; of a tree without errors */
 void build_warnings(struct build *build);    /* of what nobody uses */
 
@@ -58,6 +59,12 @@ struct retry_policy build_retry(struct build *build, struct fields retry);
 const char *build_text(struct build *build, struct slice text); /* a copy; "" for { NULL } */
 const char *build_own(struct build *build, struct buf *text);   /* takes it over */
 const char *build_path(struct build *build, struct slice path); /* made absolute: config->dir */
+
+/* A mapping of texts as the members of a JSON object: "a":"1","b":"2". "" if map is NULL. */
+const char *build_members(struct build *build, const struct yaml_node *map);
+
+/* The same as a whole object, {"a":"1"}; "" if map is NULL. */
+const char *build_object(struct build *build, const struct yaml_node *map);
 
 /* The node of `section` that `ref` names, or NULL and an error. */
 const struct yaml_node *build_find(struct build *build, const char *section,

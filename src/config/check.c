@@ -271,6 +271,25 @@ static void check_named_maps(struct check *check, struct yaml_node *node, const 
     }
 }
 
+static void check_text_map(struct check *check, struct yaml_node *node, const struct key *key)
+{
+    const struct key item = { .type = VALUE_TEXT, .max = "1KiB" };
+
+    check_container(node, YAML_MAP);
+    if (!check_kind(check, node, YAML_MAP, key))
+        return;
+    check_count(check, node, key);
+    for (struct yaml_node *child = node->first; child; child = child->next) {
+        size_t len = strlen(child->name);
+
+        if (len == 0 || len > NAME_MAX_BYTES)
+            report_error(check->report, child->name_at, "%s must have a name of 1 to %d bytes",
+                         quote(slice_of(child->name)).text, NAME_MAX_BYTES);
+        if (!child->is_bad)
+            check_text(check, child, &item);
+    }
+}
+
 /* ---- approvals ---- */
 
 /* One of these words. */
@@ -390,6 +409,7 @@ static void check_value(struct check *check, struct yaml_node *node, const struc
             check_maps(check, node, key, key->inner);
         return;
     case VALUE_NAMED_MAPS: check_named_maps(check, node, key); return;
+    case VALUE_TEXT_MAP: check_text_map(check, node, key); return;
     case VALUE_SCHEMA: expand_all(check, node); return;
     case VALUE_APPROVAL: check_approval(check, node, key); return;
     case VALUE_WHEN: check_when(check, node, key); return;

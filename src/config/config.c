@@ -93,6 +93,7 @@ static int build_config(struct config_impl *impl, const struct config_known *kno
     build_tools(&build);
     build_agents(&build);
     build_webhooks(&build);
+    build_schedules(&build);
     if (report_errors(report) == 0)
         build_write_paths(&build);
     if (report_errors(report) > 0)

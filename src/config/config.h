@@ -12,6 +12,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/buf.h"
+#include "core/cron.h"
 #include "core/event.h"
 #include "core/price.h"
 #include "core/retry.h"
@@ -111,6 +112,21 @@ struct config_limits {
     uint32_t crashes;         /* in a row, alone: then a session is poison */
 };
 
+/* Sessions that the clock begins: again and again (cron), or once (at). */
+struct config_schedule {
+    const char *name;
+    const char *cron_text; /* NULL: once */
+    struct cron cron;
+    const char *zone; /* of cron: zone_new() knows it */
+    int64_t at_ms;
+    const struct config_agent *agent;
+    const char *input;
+    const char *context;  /* a JSON object of strings, or "" */
+    const char *metadata; /* the members of one, without its braces, or "" */
+    int skips_missed;
+    int is_enabled;
+};
+
 /* 0: no such limit. */
 struct config_retention {
     int64_t age_ms; /* since the end of a session */
@@ -131,6 +147,8 @@ struct config {
     size_t tools_n;
     const struct config_agent *agents;
     size_t agents_n;
+    const struct config_schedule *schedules;
+    size_t schedules_n;
     struct config_limits limits;
     struct config_retention retention;
     const struct config_webhook *webhooks;

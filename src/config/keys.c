@@ -75,7 +75,13 @@ static const struct key keys[] = {
       .fallback_text = "none",
       .about = "Who is told of what happens: [webhooks.md](webhooks.md)." },
     { .section = SECTION_TOP, .name = "triggers", LATER, .about = "Webhooks that start sessions." },
-    { .section = SECTION_TOP, .name = "schedules", LATER, .about = "Sessions by the clock." },
+    { .section = SECTION_TOP,
+      .name = "schedules",
+      .type = VALUE_NAMED_MAPS,
+      .inner = SECTION_SCHEDULE,
+      .max = "10000",
+      .fallback_text = "none",
+      .about = "Sessions that the clock begins. See [schedules.md](schedules.md)." },
 
     { .section = SECTION_ACCOUNT,
       .name = "provider",
@@ -670,6 +676,65 @@ static const struct key keys[] = {
       .choices = { "true", "false" },
       .fallback = "false",
       .about = "Whether its address may be one of this machine or of a private network." },
+
+    { .section = SECTION_SCHEDULE,
+      .name = "cron",
+      .type = VALUE_TEXT,
+      .min = "1B",
+      .max = "256B",
+      .fallback_text = "none",
+      .about = "When, again and again: five fields as in crontab, such as `0 3 * * mon-fri`, or "
+               "`@daily`. A schedule has this or `at`." },
+    { .section = SECTION_SCHEDULE,
+      .name = "at",
+      .type = VALUE_TEXT,
+      .max = "64B",
+      .fallback_text = "none",
+      .about = "When, once: a time with its offset, such as `2027-01-31T09:00:00+01:00`." },
+    { .section = SECTION_SCHEDULE,
+      .name = "zone",
+      .type = VALUE_TEXT,
+      .max = "63B",
+      .fallback = "UTC",
+      .about = "The time zone of `cron`, such as `Europe/Berlin`." },
+    { .section = SECTION_SCHEDULE,
+      .name = "agent",
+      .type = VALUE_NAME,
+      .is_required = 1,
+      .max = "64B",
+      .about = "The agent that its sessions run." },
+    { .section = SECTION_SCHEDULE,
+      .name = "input",
+      .type = VALUE_TEXT,
+      .is_required = 1,
+      .min = "1B",
+      .max = "1MiB",
+      .about = "What it is told." },
+    { .section = SECTION_SCHEDULE,
+      .name = "context",
+      .type = VALUE_TEXT_MAP,
+      .max = "64",
+      .fallback_text = "none",
+      .about = "The sessions' context: what `{{context.NAME}}` in the agent's instructions is." },
+    { .section = SECTION_SCHEDULE,
+      .name = "metadata",
+      .type = VALUE_TEXT_MAP,
+      .max = "62",
+      .fallback_text = "none",
+      .about = "The sessions' metadata. `schedule` and `scheduled_for` are added to them." },
+    { .section = SECTION_SCHEDULE,
+      .name = "missed",
+      .type = VALUE_CHOICE,
+      .fallback = "once",
+      .choices = { "once", "skip" },
+      .about = "What follows when no server ran at the time, or the clock was set over it. `once`: "
+               "one session, for the last time that was missed. `skip`: none until the next." },
+    { .section = SECTION_SCHEDULE,
+      .name = "enabled",
+      .type = VALUE_CHOICE,
+      .fallback = "true",
+      .choices = { "true", "false" },
+      .about = "`false`: it begins none." },
 };
 
 const struct key *keys_at(size_t i)
@@ -704,6 +769,7 @@ const char *section_title(enum section section)
     case SECTION_LIMITS: return "limits";
     case SECTION_RETENTION: return "retention";
     case SECTION_WEBHOOK: return "webhooks[]";
+    case SECTION_SCHEDULE: return "schedules.NAME";
     case SECTION_COUNT: break;
     }
     assert_failed("a section has a title", __FILE__, __LINE__);

@@ -25,6 +25,7 @@ enum section {
     SECTION_LIMITS,
     SECTION_RETENTION,
     SECTION_WEBHOOK,
+    SECTION_SCHEDULE,
     SECTION_COUNT
 };
 
@@ -44,6 +45,7 @@ enum value_type {
     VALUE_SECRETS,    /* a text that no message shows, or a list of them */
     VALUE_MAPS,       /* a list of sections: key.inner */
     VALUE_NAMED_MAPS, /* names, and for each a section: key.inner */
+    VALUE_TEXT_MAP,   /* names, and for each a text */
     VALUE_SCHEMA,     /* free YAML, expanded */
     VALUE_APPROVAL,   /* never, always, or one or a list of SECTION_APPROVAL */
     VALUE_WHEN,       /* always, or a list of SECTION_CONDITION */

@@ -28,6 +28,7 @@ static const char *noun(enum value_type type)
     case VALUE_SECRETS: return "text, or list of texts";
     case VALUE_MAPS: return "list of mappings, see below";
     case VALUE_NAMED_MAPS: return "for each name a mapping, see below";
+    case VALUE_TEXT_MAP: return "mapping of texts";
     case VALUE_SCHEMA: return "JSON Schema";
     case VALUE_SCRIPT: return "list of replies";
     case VALUE_APPROVAL: return "word, mapping or list of mappings, see below";
@@ -46,7 +47,7 @@ static void put_value(struct buf *buf, const struct key *key)
     int is_counted = key->type == VALUE_TEXTS || key->type == VALUE_COMMAND ||
                      key->type == VALUE_APPROVAL || key->type == VALUE_WHEN ||
                      key->type == VALUE_SINGLES || key->type == VALUE_SECRETS ||
-                     key->type == VALUE_MAPS;
+                     key->type == VALUE_MAPS || key->type == VALUE_TEXT_MAP;
 
     if (key->type == VALUE_CHOICE) {
         put_words(buf, key);

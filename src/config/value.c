@@ -21,6 +21,7 @@ const char *value_type_name(enum value_type type)
     case VALUE_SECRETS: return "text, or a list of texts";
     case VALUE_MAPS: return "a list of mappings";
     case VALUE_NAMED_MAPS: return "a mapping of names";
+    case VALUE_TEXT_MAP: return "a mapping of texts";
     case VALUE_SCHEMA: return "a JSON Schema";
     case VALUE_SCRIPT: return "a list of replies";
     case VALUE_APPROVAL: return "never, always, a mapping or a list of mappings";

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "engine/engine_internal.h"
+#include "engine/schedules.h"
 
 struct start {
     struct engine *engine;
@@ -41,6 +42,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->tool_last = &engine->tool_first;
     engine->timed = timed_new(engine);
     engine->sweep = sweep_new(engine);
+    engine->schedules = schedules_new(engine);
     engine->output_reader = output_reader_new(engine);
     engine->purge = purge_new(engine);
     engine->retention = retention_new(engine);
@@ -73,6 +75,7 @@ static void start_end(struct start *start, const struct err *err)
         purge_start(engine->purge);
         retention_start(engine->retention);
         permits_changed(engine);
+        schedules_start(engine->schedules);
     }
     done(arg, &outcome);
 }
@@ -238,6 +241,7 @@ void engine_free(struct engine *engine)
     recovery_free(engine->recovery);
     timed_free(engine->timed);
     sweep_free(engine->sweep);
+    schedules_free(engine->schedules);
     purge_free(engine->purge);
     retention_free(engine->retention);
     drain_free(engine->drain);

@@ -108,6 +108,7 @@ struct engine_request {
     struct slice actor;             /* by what right: a key's id, "open", "trigger:NAME", ... */
     struct slice address;           /* and from where; may be empty */
     struct slice roles;             /* DECIDE: his, with commas between; NULL: as if all */
+    struct store_firing firing;     /* CREATE: the schedule that is due for it, or none */
     /*
      * tenant, route, key, body_hash; the key may be empty. Whose session it is: to another tenant
      * it is not there (CREATE: whose it will be).
@@ -129,6 +130,17 @@ struct engine_request {
 };
 
 void engine_submit(struct engine *engine, struct engine_request *request);
+
+/* What a schedule of the configuration has done, and will do. */
+struct engine_schedule {
+    const struct config_schedule *config;
+    int64_t next_at_ms;        /* 0: never */
+    int64_t last_at_ms;        /* 0: never yet */
+    struct slice last_session; /* may be empty */
+};
+
+/* The i-th of the configuration's; false: there is none. */
+int engine_schedule_at(const struct engine *engine, size_t i, struct engine_schedule *ret_schedule);
 
 struct engine_stats {
     size_t sessions_live; /* in memory */

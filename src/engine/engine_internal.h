@@ -43,6 +43,7 @@ struct engine {
     struct timed *timed; /* sessions that sleep until a time near by (timed.c) */
     struct recovery *recovery;
     struct sweep *sweep;
+    struct schedules *schedules;
     struct purge *purge;
     struct retention *retention;
     struct suspects *suspects;
@@ -226,7 +227,7 @@ struct tick {
     int is_erasure;    /* it has no events: the session is taken out of the store */
     int64_t copy_of;   /* a fork: its journal begins with copy_n events of this session */
     uint32_t copy_n;
-    struct input *keyed;      /* the one input whose Idempotency-Key goes with it */
+    struct input *keyed; /* the one input that the store may know: by its key, or its schedule */
     struct store_session row; /* as it was sent to the store */
     struct store_op op;
 };

@@ -401,6 +401,9 @@ void request_taken(struct tick *tick, struct input *input, uint32_t seq)
 
     request->seq = seq;
     audit_add(tick, request);
+    tick->op.commit.firing = request->firing;
+    if (request->firing.schedule.len > 0)
+        tick->keyed = input;
     if (request->idempotency.key.len == 0)
         return;
     tick->op.commit.idempotency = request->idempotency;

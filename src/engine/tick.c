@@ -304,9 +304,11 @@ static void on_commit(struct store_op *op, void *arg);
 static void tick_submit(struct tick *tick)
 {
     struct store_idempotency idempotency = tick->op.commit.idempotency;
+    struct store_firing firing = tick->op.commit.firing;
 
     tick->op = (struct store_op){ .kind = STORE_COMMIT, .done = on_commit, .arg = tick };
     tick->op.commit.idempotency = idempotency;
+    tick->op.commit.firing = firing;
     tick->row = tick->live->row;
     set_row(tick, &tick->row);
     tick->op.commit.row = tick->row;

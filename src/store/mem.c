@@ -213,6 +213,7 @@ static void free_rows(struct mem_store *m)
     free_revisions(m->revisions);
     mem_api_keys_free(m);
     mem_audit_free(m);
+    mem_schedules_free(m);
     map_free(m->session_by_id);
     free(m->sessions);
     free(m->inbox);

@@ -77,6 +77,8 @@ struct mem_store {
     struct mem_blob *blobs;
     size_t blobs_n, blobs_cap;
     struct map *revisions;
+    struct store_schedule *schedules; /* by name; their slices are ours */
+    size_t schedules_n, schedules_cap;
     struct store_api_key *api_keys; /* by key; their slices are ours */
     size_t api_keys_n, api_keys_cap;
     struct store_audit *audits; /* by seq; their slices are ours */
@@ -106,6 +108,14 @@ const struct store_idempotency *mem_key(const struct mem_store *m,
 /* One operation, at once; the outcome is in op. */
 void mem_write(struct mem_store *m, struct store_op *op);
 void mem_read(struct mem_store *m, struct store_op *op);
+
+/* mem_schedule.c */
+/* True if its schedule has begun the session already: the outcome is set. */
+int mem_has_fired(const struct mem_store *m, struct store_op *op);
+void mem_fire(struct mem_store *m, const struct store_commit *commit);
+void mem_schedule_set(struct mem_store *m, const struct store_op *op);
+void mem_schedules(struct mem_store *m, struct store_op *op);
+void mem_schedules_free(struct mem_store *m);
 
 /* mem_api_key.c */
 void mem_api_key_add(struct mem_store *m, struct store_op *op);

@@ -261,7 +261,7 @@ static void commit(struct mem_store *m, struct store_op *op)
     struct store_commit *c = &op->commit;
 
     if (is_used(m, &c->idempotency, &c->is_replay, &c->replay, &op->err) ||
-        check_owner(m, &c->row, &op->err) || check_inbox(m, c, &op->err) ||
+        check_owner(m, &c->row, &op->err) || check_inbox(m, c, &op->err) || mem_has_fired(m, op) ||
         check_blobs(m, c, &op->err) || check_version(m, c, &op->err))
         return;
 
@@ -277,6 +277,7 @@ static void commit(struct mem_store *m, struct store_op *op)
     mem_add_deliveries(m, session->row.key, c);
     for (size_t i = 0; i < c->inbox_done_n; i++)
         delete_inbox(m, c->inbox_done[i]);
+    mem_fire(m, c);
     remember(m, &c->idempotency);
     c->row.key = session->row.key;
     c->row.version = session->row.version;
@@ -457,6 +458,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_DELIVERY_SET: mem_set_delivery(m, op); break;
     case STORE_DELIVERY_SWEEP: mem_sweep_deliveries(m, op); break;
     case STORE_AUDIT_TRIM: mem_audit_trim(m, op); break;
+    case STORE_SCHEDULE_SET: mem_schedule_set(m, op); break;
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -474,6 +476,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_API_KEYS:
     case STORE_AUDIT:
     case STORE_AUDIT_CHAIN:
+    case STORE_SCHEDULES:
     case STORE_OP_KIND_COUNT: assert_failed("a read is not written", __FILE__, __LINE__);
     }
     if (op->err.code == ERR_NONE && !is_idle)

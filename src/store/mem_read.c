@@ -478,6 +478,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
         op->audit_chain.begin = m->audit_begin;
         op->audit_chain.last_seq = m->audit_end.seq;
         break;
+    case STORE_SCHEDULES: mem_schedules(m, op); break;
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
     case STORE_REVISION_PUT:
@@ -491,6 +492,7 @@ void mem_read(struct mem_store *m, struct store_op *op)
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULE_SET:
     case STORE_OP_KIND_COUNT: assert_failed("a write is not read", __FILE__, __LINE__); break;
     }
 }

@@ -15,6 +15,7 @@
 #include "store/sqlite_audit_read.h"
 #include "store/sqlite_delivery.h"
 #include "store/sqlite_list.h"
+#include "store/sqlite_schedule.h"
 
 enum {
     READER_CACHE_KIB = 16 * 1024,
@@ -64,6 +65,7 @@ enum statement {
     ST_AUDIT_NEWEST,
     ST_AUDIT_OLDEST,
     ST_AUDIT_CHAIN,
+    ST_SCHEDULES,
     STATEMENT_COUNT
 };
 
@@ -125,6 +127,7 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_AUDIT_NEWEST] = SQLITE_AUDIT_NEWEST,
     [ST_AUDIT_OLDEST] = SQLITE_AUDIT_OLDEST,
     [ST_AUDIT_CHAIN] = SQLITE_AUDIT_CHAIN,
+    [ST_SCHEDULES] = SQLITE_SCHEDULES,
     [ST_REVISION] = "SELECT agent, text FROM agent_revision WHERE hash = ?1",
 };
 
@@ -622,6 +625,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_API_KEYS: return r->st[ST_API_KEYS];
     case STORE_AUDIT: return r->st[op->audit.is_oldest_first ? ST_AUDIT_OLDEST : ST_AUDIT_NEWEST];
     case STORE_AUDIT_CHAIN: return r->st[ST_AUDIT_CHAIN];
+    case STORE_SCHEDULES: return r->st[ST_SCHEDULES];
     case STORE_LIST:
     case STORE_COMMIT:
     case STORE_INBOX_ADD:
@@ -636,6 +640,7 @@ static sqlite3_stmt *statement_of(const struct sqlite_reader *r, const struct st
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULE_SET:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a write is not read", __FILE__, __LINE__);
@@ -659,6 +664,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_API_KEYS: read_api_keys(rows, op); break;
     case STORE_AUDIT:
     case STORE_AUDIT_CHAIN: sqlite_audit_read(rows->db, rows->st, rows->arena, op); break;
+    case STORE_SCHEDULES: sqlite_schedules_read(rows->db, rows->st, rows->arena, op); break;
     case STORE_SIZE:
         if (next(rows))
             op->size.used = sqlite3_column_int64(rows->st, 0);
@@ -677,6 +683,7 @@ static void read_rows(struct rows *rows, struct store_op *op)
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULE_SET:
     case STORE_OP_KIND_COUNT: break;
     }
 }

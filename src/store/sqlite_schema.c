@@ -254,8 +254,17 @@ static const char tables_9[] =
     "  hash TEXT NOT NULL"
     ") STRICT;";
 
+/* What pawl.yaml does not say of its schedules. */
+static const char tables_10[] = "CREATE TABLE schedule ("
+                                "  name TEXT PRIMARY KEY,"
+                                "  spec TEXT NOT NULL," /* what next_at_ms was reckoned from */
+                                "  next_at_ms INTEGER NOT NULL," /* 0: never again */
+                                "  last_at_ms INTEGER NOT NULL," /* 0: never yet */
+                                "  last_session TEXT NOT NULL"   /* session.id, or '' */
+                                ") STRICT;";
+
 static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4, tables_5,
-                                          tables_6, tables_7, tables_8, tables_9 };
+                                          tables_6, tables_7, tables_8, tables_9, tables_10 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

@@ -318,6 +318,8 @@ static enum progress check_tick(struct write *w, const struct store_commit *comm
     if (progress == GO_ON)
         progress = check_inbox(w, commit, o);
     if (progress == GO_ON)
+        progress = write_firing_check(w, &commit->firing, o);
+    if (progress == GO_ON)
         progress = write_blobs_check(w, commit, o);
     return progress;
 }
@@ -341,6 +343,8 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
         sqlite_bind_int(w->st[ST_INBOX_DELETE], 1, commit->inbox_done[i]);
         progress = write_run(w, ST_INBOX_DELETE, o);
     }
+    if (progress == GO_ON)
+        progress = write_firing(w, commit, o);
     if (progress == GO_ON)
         progress = remember(w, &commit->idempotency, o);
     return progress;

@@ -116,6 +116,15 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
         " ORDER BY e.blob LIMIT 1), 9223372036854775807)",
     [ST_SWEEP] = "DELETE FROM idempotency WHERE rowid IN"
                  " (SELECT rowid FROM idempotency WHERE at_ms < ?1 LIMIT ?2)",
+    [ST_SCHEDULE_LAST] = "SELECT last_session FROM schedule WHERE name = ?1 AND last_at_ms >= ?2",
+    [ST_SCHEDULE_FIRED] = "INSERT INTO schedule (name, spec, next_at_ms, last_at_ms, last_session)"
+                          " VALUES (?1, '', ?2, ?3, ?4) ON CONFLICT (name) DO UPDATE SET"
+                          " next_at_ms = excluded.next_at_ms, last_at_ms = excluded.last_at_ms,"
+                          " last_session = excluded.last_session",
+    [ST_SCHEDULE_PUT] = "INSERT INTO schedule (name, spec, next_at_ms, last_at_ms, last_session)"
+                        " VALUES (?1, ?2, ?3, 0, '') ON CONFLICT (name) DO UPDATE SET"
+                        " spec = excluded.spec, next_at_ms = excluded.next_at_ms",
+    [ST_SCHEDULE_DELETE] = "DELETE FROM schedule WHERE name = ?1",
     [ST_API_KEY_HAS] = "SELECT 1 FROM api_key WHERE id = ?1",
     [ST_API_KEY_INSERT] = "INSERT INTO api_key (id, secret_hash, name, roles, tenant,"
                           " created_at_ms, created_by, revoked_at_ms)"
@@ -272,6 +281,7 @@ static enum progress run_op(struct write *w, const struct store_op *op, struct w
     case STORE_ERASE: return write_erase(w, op, o);
     case STORE_PURGE: return write_purge(w, op, o);
     case STORE_SWEEP: return write_sweep(w, op, o);
+    case STORE_SCHEDULE_SET: return write_schedule_set(w, op, o);
     case STORE_API_KEY_ADD: return write_api_key_add(w, op, o);
     case STORE_API_KEY_REVOKE: return write_api_key_revoke(w, op, o);
     case STORE_DELIVERY_SET: return write_delivery_set(w, op, o);
@@ -294,6 +304,7 @@ static enum progress run_op(struct write *w, const struct store_op *op, struct w
     case STORE_API_KEYS:
     case STORE_AUDIT:
     case STORE_AUDIT_CHAIN:
+    case STORE_SCHEDULES:
     case STORE_OP_KIND_COUNT: break;
     }
     assert_failed("a read is not written", __FILE__, __LINE__);

@@ -66,6 +66,10 @@ enum statement {
     ST_BLOB_PIECES_DELETE,
     ST_BLOBS_ERASED_CLEAR,
     ST_SWEEP,
+    ST_SCHEDULE_LAST,
+    ST_SCHEDULE_FIRED,
+    ST_SCHEDULE_PUT,
+    ST_SCHEDULE_DELETE,
     ST_API_KEY_HAS,
     ST_API_KEY_INSERT,
     ST_API_KEY_REVOKE,
@@ -141,6 +145,13 @@ enum progress write_delivery_set(struct write *w, const struct store_op *op,
 enum progress write_delivery_sweep(struct write *w, const struct store_op *op,
                                    struct write_outcome *o);
 
+/* sqlite_schedule.c: a creation that a schedule is due for. Checked before the tick's first write.
+ */
+enum progress write_firing_check(struct write *w, const struct store_firing *firing,
+                                 struct write_outcome *o);
+enum progress write_firing(struct write *w, const struct store_commit *commit,
+                           struct write_outcome *o);
+
 /* Carries out one operation: these by themselves, write_op() any of them. */
 enum progress write_op(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_tick(struct write *w, const struct store_op *op, struct write_outcome *o);
@@ -148,6 +159,8 @@ enum progress write_inbox(struct write *w, const struct store_op *op, struct wri
 enum progress write_erase(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_purge(struct write *w, const struct store_op *op, struct write_outcome *o);
 enum progress write_sweep(struct write *w, const struct store_op *op, struct write_outcome *o);
+enum progress write_schedule_set(struct write *w, const struct store_op *op,
+                                 struct write_outcome *o);
 
 /* sqlite_api_key.c */
 enum progress write_api_key_add(struct write *w, const struct store_op *op,

@@ -107,6 +107,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_DELIVERY_SET:
     case STORE_DELIVERY_SWEEP:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULE_SET:
     case STORE_SWEEP: return 1;
     case STORE_LOAD:
     case STORE_EVENTS:
@@ -125,6 +126,7 @@ int store_op_writes(enum store_op_kind kind)
     case STORE_API_KEYS:
     case STORE_AUDIT:
     case STORE_AUDIT_CHAIN:
+    case STORE_SCHEDULES:
     case STORE_OP_KIND_COUNT: break;
     }
     return 0;
@@ -238,6 +240,8 @@ static enum err_code check_commit(const struct store_commit *commit, struct err 
         check_name(row->parent, "a parent's id", err) || check_metadata(row->metadata, err) ||
         check_body(row->state, "a state", err) || check_events(commit, err))
         return err->code;
+    if (check_name(commit->firing.schedule, "a schedule's name", err))
+        return err->code;
     return check_idempotency(&commit->idempotency, err);
 }
 
@@ -289,6 +293,11 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_API_KEY_ADD:
     case STORE_API_KEY_REVOKE: return check_api_key(&op->api_key.row, err);
     case STORE_DELIVERY_SET: return check_delivery(&op->delivery_set.row, err);
+    case STORE_SCHEDULE_SET:
+        if (check_name(op->schedule.row.name, "a schedule's name", err) ||
+            check_name(op->schedule.row.spec, "a schedule's times", err))
+            return err->code;
+        return ERR_NONE;
     case STORE_LOAD:
     case STORE_EVENTS:
     case STORE_LIST:
@@ -312,6 +321,7 @@ enum err_code store_check_input(const struct store_op *op, struct err *err)
     case STORE_AUDIT:
     case STORE_AUDIT_CHAIN:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULES:
     case STORE_OP_KIND_COUNT: break;
     }
     return ERR_NONE;
@@ -325,6 +335,11 @@ static void assert_blob(const struct store_blob *blob)
     ASSERT(!blob->data.ptr || (blob->hash.len > 0 && blob->data.len == blob->bytes));
 }
 
+static void assert_firing(const struct store_commit *commit)
+{
+    ASSERT(commit->firing.schedule.len == 0 || (commit->row.key == 0 && commit->firing.at_ms > 0));
+}
+
 static void assert_commit(const struct store_commit *commit)
 {
     const struct store_session *row = &commit->row;
@@ -335,6 +350,7 @@ static void assert_commit(const struct store_commit *commit)
     ASSERT(row->key != 0 || (row->id.len > 0 && commit->events_n > 0));
     ASSERT((commit->copy_of != 0) == (commit->copy_n != 0));
     ASSERT(row->key == 0 || commit->copy_of == 0);
+    assert_firing(commit);
     for (size_t i = 0; i < commit->events_n; i++) {
         ASSERT(commit->events[i].kind < EV_KIND_COUNT);
         ASSERT(commit->events[i].seq == row->seq - (commit->events_n - 1 - i));
@@ -381,6 +397,8 @@ static void assert_op(const struct store_op *op)
     case STORE_APPROVALS: assert_page(op->approvals.limit); break;
     case STORE_API_KEYS: assert_page(op->api_keys.limit); break;
     case STORE_AUDIT: assert_page(op->audit.limit); break;
+    case STORE_SCHEDULES: assert_page(op->schedules.limit); break;
+    case STORE_SCHEDULE_SET: ASSERT(op->schedule.row.name.len > 0); break;
     case STORE_API_KEY_ADD: ASSERT(op->api_key.row.id.len > 0); break;
     case STORE_API_KEY_REVOKE: ASSERT(op->api_key.row.revoked_at_ms > 0); break;
     case STORE_DELIVERIES:

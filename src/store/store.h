@@ -67,6 +67,8 @@ enum store_op_kind {
     STORE_PURGE,        /* goes on with what erased sessions have left */
     STORE_SIZE,         /* how much of its file is in use */
     STORE_SWEEP,        /* forget idempotency rows older than a time */
+    STORE_SCHEDULES,    /* the rows of schedules, by name, a page */
+    STORE_SCHEDULE_SET, /* a schedule's next time; or its row goes */
     STORE_API_KEY_ADD,  /* a key that opens the API */
     STORE_API_KEY_REVOKE,
     STORE_API_KEYS,    /* all of them, the oldest first, a page */
@@ -197,6 +199,22 @@ struct store_delivery {
     struct slice body;       /* JSON, as it is sent */
 };
 
+/* When a schedule is due next, and what it did last. */
+struct store_schedule {
+    struct slice name;
+    struct slice spec;         /* what next_at_ms was reckoned from */
+    int64_t next_at_ms;        /* 0: never again */
+    int64_t last_at_ms;        /* the time for which it last began a session; 0: never yet */
+    struct slice last_session; /* public id, or empty */
+};
+
+/* A creation that a schedule is due for. */
+struct store_firing {
+    struct slice schedule; /* empty: none is */
+    int64_t at_ms;         /* not 0 */
+    int64_t next_at_ms;    /* after this one */
+};
+
 struct store_commit {
     /*
      * in. row.key 0 creates (version must be 0; a public id that is there already: ERR_CONFLICT);
@@ -231,6 +249,12 @@ struct store_commit {
      * checked after that.
      */
     struct store_idempotency idempotency;
+    /*
+     * The schedule's row then says so, and what comes next, in this commit. One that says it of
+     * at_ms, or of a later time, already: ERR_CONFLICT, is_replay, and replay is the session that
+     * it names. One that is not there is made.
+     */
+    struct store_firing firing;
     int is_replay;
     struct slice replay;
 };
@@ -459,6 +483,18 @@ struct store_op {
         struct {
             int64_t before_ms;
         } sweep;
+        struct {
+            struct slice after; /* in: names behind this; empty: from the first */
+            uint32_t limit;
+            const struct store_schedule *rows; /* out, by name */
+            size_t rows_n;
+            int has_more;
+        } schedules;
+        struct {
+            int is_gone; /* in: its row is removed */
+            /* in: name, spec, next_at_ms. There already: what it did last stays. */
+            struct store_schedule row;
+        } schedule;
         struct {
             /* in for ADD: all but its key; an id that is there already: ERR_CONFLICT. In for
                REVOKE: id and revoked_at_ms; ERR_NOT_FOUND, and of a revoked one no change. */

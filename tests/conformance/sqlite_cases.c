@@ -295,7 +295,8 @@ static void a_store_of_the_first_schema_goes_on(void **state)
     help_close(h);
     by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
                "DROP TABLE erased; DROP TABLE erased_blob; DROP TABLE approval;"
-               "DROP TABLE api_key; DROP TABLE delivery; DROP TABLE audit; DROP TABLE audit_anchor;"
+               "DROP TABLE api_key; DROP TABLE delivery; DROP TABLE schedule; DROP TABLE audit; "
+               "DROP TABLE audit_anchor;"
                "DROP INDEX session_ended_at;"
                "DELETE FROM schema WHERE version > 1");
     refused(h, STORE_OPEN_READ_ONLY, ERR_UNAVAILABLE, "start `pawl serve` once to migrate it");

@@ -469,5 +469,6 @@ int main(int argc, char **argv)
 
     return failed + store_write_cases() + store_list_cases() + store_erase_cases() +
            store_blob_cases() + store_copy_cases() + store_approval_cases() +
-           store_api_key_cases() + store_audit_cases() + store_delivery_cases();
+           store_api_key_cases() + store_audit_cases() + store_delivery_cases() +
+           store_schedule_cases();
 }

@@ -236,6 +236,19 @@ static void keep_audit(struct arena *arena, struct store_audit_page *op)
     op->rows = rows;
 }
 
+static void keep_schedules(struct arena *arena, struct store_op *op)
+{
+    struct store_schedule *rows =
+        keep_array(arena, op->schedules.rows, op->schedules.rows_n, sizeof(struct store_schedule));
+
+    for (size_t i = 0; i < op->schedules.rows_n; i++) {
+        keep(arena, &rows[i].name);
+        keep(arena, &rows[i].spec);
+        keep(arena, &rows[i].last_session);
+    }
+    op->schedules.rows = rows;
+}
+
 static void keep_found(struct arena *arena, struct store_op *op)
 {
     switch (op->kind) {
@@ -248,6 +261,7 @@ static void keep_found(struct arena *arena, struct store_op *op)
     case STORE_APPROVAL: keep_approval(arena, &op->approval.row); break;
     case STORE_API_KEYS: keep_api_keys(arena, op); break;
     case STORE_AUDIT: keep_audit(arena, &op->audit); break;
+    case STORE_SCHEDULES: keep_schedules(arena, op); break;
     case STORE_DELIVERIES:
     case STORE_DELIVERY_DUE: keep_deliveries(arena, &op->deliveries); break;
     case STORE_DELIVERY: keep_delivery(arena, &op->delivery); break;
@@ -278,6 +292,7 @@ static void keep_found(struct arena *arena, struct store_op *op)
     case STORE_API_KEY_REVOKE:
     case STORE_AUDIT_CHAIN:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULE_SET:
     case STORE_OP_KIND_COUNT: break;
     }
 }

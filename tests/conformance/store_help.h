@@ -81,6 +81,7 @@ int store_approval_cases(void);
 int store_api_key_cases(void);
 int store_delivery_cases(void);
 int store_audit_cases(void);
+int store_schedule_cases(void);
 
 void assert_slice(struct slice got, const char *expected);
 

@@ -173,6 +173,8 @@ static void same_results(const struct store_op *a, const struct store_op *b)
     case STORE_AUDIT: /* by store_audit_cases.c */
     case STORE_AUDIT_CHAIN:
     case STORE_AUDIT_TRIM:
+    case STORE_SCHEDULES: /* by store_schedule_cases.c */
+    case STORE_SCHEDULE_SET:
     case STORE_REVISION_PUT:
     case STORE_WORKER_BEAT:
     case STORE_ERASE: /* what is left is a store's own affair, as long as nobody sees it */

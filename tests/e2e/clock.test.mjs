@@ -1,27 +1,13 @@
 // clock.test.mjs - a wall clock that is set while sessions wait: a day forward, and a day back. The
 // server sees a clock that this test sets (libfaketime); time itself passes as ever.
 import assert from 'node:assert/strict';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { ofKind } from './lib/journal.mjs';
 import { Pawl } from './lib/pawl.mjs';
 
 const DAY_S = 86_400;
 const DAY_MS = DAY_S * 1000;
-
-// Debian keeps it in a folder of the machine's architecture.
-function faketime() {
-    for (const folder of readdirSync('/usr/lib')) {
-        const path = `/usr/lib/${folder}/faketime`;
-
-        try {
-            if (readdirSync(path).includes('libfaketimeMT.so.1')) return `${path}/libfaketimeMT.so.1`;
-        } catch {
-            // no folder of that kind
-        }
-    }
-    throw new Error('there is no libfaketime: apt install faketime');
-}
 
 async function setUp(t, wait = '1500ms') {
     const pawl = await Pawl.make(t, {

@@ -28,6 +28,7 @@ const ROUTES = {
     'GET /openapi.json': [null],
     'GET /v1/version': [null],
     'GET /v1/agents': [READ],
+    'GET /v1/schedules': [READ],
     'GET /v1/sessions': [READ],
     'POST /v1/sessions': [SUBMIT, { agent: 'idle', input: 'x' }],
     'GET /v1/sessions/{id}': [READ],

@@ -480,7 +480,6 @@ static void later_keys(void **state)
         { BASE "tenants: { acme: { weight: 2 } }\n", "7:1", "'tenants' comes" },
         { BASE "mcp: { files: { command: [npx] } }\n", "7:1", "'mcp' comes" },
         { BASE "triggers: { t: { secret: '${PAWL_T_UNSET}' } }\n", "7:1", "'triggers' comes" },
-        { BASE "schedules: { n: { cron: x } }\n", "7:1", "'schedules' comes" },
         { MODEL "    { provider: scripted, replies: [], pool: x }\n", "5:40",
           "'pool' in models.m comes" },
         { MODEL "    account: o\naccounts: { o: { provider: scripted, pools: {} } }\n", "6:38",

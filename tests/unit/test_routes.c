@@ -128,6 +128,30 @@ static void refuse_later(void *arg)
 
 static struct loop_post post;
 
+static const struct config_agent scheduled_agent = { .name = "report" };
+static const struct config_schedule schedules[] = {
+    { .name = "nightly",
+      .cron_text = "0 3 * * *",
+      .zone = "Europe/Berlin",
+      .agent = &scheduled_agent,
+      .is_enabled = 1 },
+    { .name = "launch", .at_ms = 1000, .agent = &scheduled_agent, .skips_missed = 1 },
+};
+
+int engine_schedule_at(const struct engine *engine, size_t i, struct engine_schedule *ret_schedule)
+{
+    (void)engine;
+    if (i >= ARRAY_LEN(schedules))
+        return 0;
+    *ret_schedule = (struct engine_schedule){ .config = &schedules[i] };
+    if (i == 0) {
+        ret_schedule->next_at_ms = 2000;
+        ret_schedule->last_at_ms = 1000;
+        ret_schedule->last_session = SLICE_LIT("ses_1");
+    }
+    return 1;
+}
+
 struct engine_stats engine_stats(const struct engine *engine)
 {
     (void)engine;
@@ -567,6 +591,15 @@ static void the_phases_are_told(void **state)
     expect(f, 200, "\"version\":\"" PAWL_VERSION "\"");
     ask(f, "GET", "/v1/agents", "", NULL);
     expect(f, 200, "{\"name\":\"support\",\"revision\":\"r1\",\"model\":\"main\",\"tools\":[]}");
+    ask(f, "GET", "/v1/schedules", "", NULL);
+    expect(f, 200,
+           "{\"data\":[{\"name\":\"nightly\",\"cron\":\"0 3 * * *\",\"zone\":\"Europe/Berlin\","
+           "\"at\":null,\"agent\":\"report\",\"enabled\":true,\"missed\":\"once\","
+           "\"next_at\":\"1970-01-01T00:00:02.000Z\",\"last_at\":\"1970-01-01T00:00:01.000Z\","
+           "\"last_session\":\"ses_1\"},{\"name\":\"launch\",\"cron\":null,\"zone\":null,"
+           "\"at\":\"1970-01-01T00:00:01.000Z\",\"agent\":\"report\",\"enabled\":false,"
+           "\"missed\":\"skip\",\"next_at\":null,\"last_at\":null,\"last_session\":null}],"
+           "\"next_cursor\":null}");
     assert_int_equal(f->submitted, 0);
 }
 
