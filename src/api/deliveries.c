@@ -209,6 +209,7 @@ static void on_found(struct store_op *op, void *arg)
                                    .next_at_ms = loop_wall_ms(ask->api->deps.loop) },
                           .is_anew = 1 },
     };
+    ask_audit(ask, AUDIT_DELIVERY_REDELIVER, ask->match.id, auth_actor_tenant(&ask->actor));
     ask_submit(ask, on_set);
 }
 

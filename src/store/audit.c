@@ -19,6 +19,7 @@ static const char *const names[AUDIT_ACTION_COUNT] = {
     [AUDIT_APPROVAL_REJECT] = "approval.reject",
     [AUDIT_KEY_CREATE] = "key.create",
     [AUDIT_KEY_REVOKE] = "key.revoke",
+    [AUDIT_DELIVERY_REDELIVER] = "delivery.redeliver",
 };
 
 struct slice audit_action_name(enum audit_action action)

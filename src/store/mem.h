@@ -127,7 +127,7 @@ void mem_api_keys_free(struct mem_store *m);
 void mem_add_deliveries(struct mem_store *m, int64_t session, const struct store_commit *commit);
 /* At most so many of the session's; *rows is lowered by those that went. */
 void mem_delete_deliveries(struct mem_store *m, int64_t session, uint32_t *rows);
-void mem_set_delivery(struct mem_store *m, struct store_op *op);
+int mem_set_delivery(struct mem_store *m, struct store_op *op); /* 0: nothing has changed */
 void mem_sweep_deliveries(struct mem_store *m, struct store_op *op);
 void mem_deliveries(const struct mem_store *m, struct store_deliveries *op);
 void mem_delivery(const struct mem_store *m, struct store_op *op);

@@ -455,7 +455,7 @@ void mem_write(struct mem_store *m, struct store_op *op)
     case STORE_SWEEP: sweep(m, op->sweep.before_ms); break;
     case STORE_API_KEY_ADD: mem_api_key_add(m, op); break;
     case STORE_API_KEY_REVOKE: is_idle = !mem_api_key_revoke(m, op); break;
-    case STORE_DELIVERY_SET: mem_set_delivery(m, op); break;
+    case STORE_DELIVERY_SET: is_idle = !mem_set_delivery(m, op); break;
     case STORE_DELIVERY_SWEEP: mem_sweep_deliveries(m, op); break;
     case STORE_AUDIT_TRIM: mem_audit_trim(m, op); break;
     case STORE_SCHEDULE_SET: mem_schedule_set(m, op); break;

@@ -53,7 +53,7 @@ void mem_delete_deliveries(struct mem_store *m, int64_t session, uint32_t *rows)
     }
 }
 
-void mem_set_delivery(struct mem_store *m, struct store_op *op)
+int mem_set_delivery(struct mem_store *m, struct store_op *op)
 {
     const struct store_delivery *set = &op->delivery_set.row;
     size_t i = 0;
@@ -62,15 +62,17 @@ void mem_set_delivery(struct mem_store *m, struct store_op *op)
         i++;
     if (i == m->deliveries_n) {
         (void)err_set(&op->err, ERR_NOT_FOUND, "there is no delivery %lld", (long long)set->key);
-        return;
+        return 0;
     }
     struct store_delivery *row = &m->deliveries[i].row;
 
+    if (op->delivery_set.is_anew && row->status == DELIVERY_PENDING && row->attempts == 0)
+        return 0;
     if (!op->delivery_set.is_anew &&
         (row->status != DELIVERY_PENDING || row->attempts != op->delivery_set.attempts_was)) {
         (void)err_set(&op->err, ERR_CONFLICT, "delivery %lld is another's by now",
                       (long long)set->key);
-        return;
+        return 0;
     }
     mem_drop(row->last_error);
     row->status = set->status;
@@ -79,6 +81,7 @@ void mem_set_delivery(struct mem_store *m, struct store_op *op)
     row->delivered_at_ms = set->delivered_at_ms;
     row->last_status = set->last_status;
     row->last_error = mem_copy(set->last_error.ptr ? set->last_error : SLICE_LIT(""));
+    return 1;
 }
 
 void mem_sweep_deliveries(struct mem_store *m, struct store_op *op)

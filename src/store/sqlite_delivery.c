@@ -37,12 +37,20 @@ static enum progress check_set(struct write *w, const struct store_op *op, struc
 
     sqlite_bind_int(st, 1, key);
     enum progress progress = write_first_row(w, ST_DELIVERY_WHERE, &found, o);
-    int is_same = found && slice_is(sqlite_column(st, 0), "pending") &&
-                  sqlite3_column_int64(st, 1) == op->delivery_set.attempts_was;
+    int is_pending = found && slice_is(sqlite_column(st, 0), "pending");
+    int64_t attempts = found ? sqlite3_column_int64(st, 1) : 0;
+    int is_same = is_pending && attempts == op->delivery_set.attempts_was;
+    int is_begun = is_pending && attempts == 0;
 
     (void)sqlite3_reset(st);
-    if (progress != GO_ON || is_same || (found && op->delivery_set.is_anew))
+    if (progress != GO_ON)
         return progress;
+    if (found && op->delivery_set.is_anew) {
+        o->is_idle = is_begun;
+        return GO_ON;
+    }
+    if (is_same)
+        return GO_ON;
     if (found)
         (void)err_set(&o->err, ERR_CONFLICT, "delivery %lld is another's by now", (long long)key);
     else
@@ -57,7 +65,7 @@ enum progress write_delivery_set(struct write *w, const struct store_op *op,
     sqlite3_stmt *st = w->st[ST_DELIVERY_SET];
     enum progress progress = check_set(w, op, o);
 
-    if (progress != GO_ON)
+    if (progress != GO_ON || o->is_idle)
         return progress;
     sqlite_bind_int(st, 1, row->key);
     sqlite_bind_text(st, 2, slice_of(delivery_status_name(row->status)));

@@ -434,7 +434,8 @@ struct store_op {
             /* in: it must be pending, with so many attempts: else ERR_CONFLICT. ERR_NOT_FOUND: it
                is not there. */
             uint32_t attempts_was;
-            int is_anew; /* in: whatever it was */
+            /* in: whatever it was. One that is pending without an attempt stays as it is. */
+            int is_anew;
         } delivery_set;
         struct {
             int64_t before_ms; /* in */

@@ -182,6 +182,9 @@ static void one_begins_anew_whatever_it_was(void **state)
     now.next_at_ms = 9000;
     assert_int_equal(set(h, now, 0, 1), ERR_NONE);
     assert_int_equal(due(h, "ops", 10).deliveries.rows_n, 1);
+    now.next_at_ms = 99000; /* it has begun anew: once more is no change */
+    assert_int_equal(set(h, now, 0, 1), ERR_NONE);
+    assert_int_equal(one(h, "dlv_1").delivery.next_at_ms, 9000);
 }
 
 static void a_list_goes_back_from_the_newest(void **state)

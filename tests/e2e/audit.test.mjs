@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Pawl, ROOT, WAIT } from './lib/pawl.mjs';
 import { Random, seedOfRun } from './lib/random.mjs';
+import { newSecret, Target } from './lib/target.mjs';
 import { until } from './lib/wait.mjs';
 
 const script = (...replies) => ({ provider: 'scripted', replies });
@@ -122,13 +123,24 @@ const WRITES = {
     }],
     'POST /v1/approvals/{id}': [decide('approve', 'approval.approve', 'approved'),
                                 decide('reject', 'approval.reject', 'rejected')],
+    'POST /v1/deliveries/{id}/redeliver': [async (pawl) => {
+        const { id: target } = await until('an attempt that failed', async () =>
+            (await pawl.get('/v1/deliveries?limit=1000')).data.find((delivery) => delivery.attempts > 0));
+
+        return { path: `/v1/deliveries/${target}/redeliver`, action: 'delivery.redeliver', target };
+    }],
 };
 
 // With the first key all others want one, too: a test of their own, below.
 const KEYS = ['POST /v1/keys', 'DELETE /v1/keys/{id}'];
 
 test('each route that writes leaves one row of what it did', async (t) => {
-    const pawl = await setUp(t);
+    const target = await Target.make(t);
+    const pawl = await setUp(t, { webhooks: [
+        { name: 'ops', url: target.url, secret: newSecret(), allow_private: true, events: ['session.completed'] },
+    ] });
+
+    target.answer = (message, nth) => (nth === 1 ? 500 : null); // it fails once, and then hangs
     const { paths } = JSON.parse(readFileSync(join(ROOT, 'src/api/openapi.json'), 'utf8'));
 
     for (const [path, methods] of Object.entries(paths)) {
