@@ -26,7 +26,7 @@ static int read_status(const struct ask *ask, enum approval_status *ret_status,
                   quoted_text(text, name),
                   meant[0] ? meant
                            : "; they are pending, approved, rejected, expired, settled, "
-                             "cancelled.");
+                             "cancelled, answered.");
 }
 
 static int read_page(const struct ask *ask, struct store_approvals *page,

@@ -109,7 +109,7 @@ int body_read(struct json **ret_root, struct slice content_type, struct slice bo
     CLEANUP(json_cleanup) struct json *root = NULL;
     struct err err = { 0 };
 
-    if (body.len == 0 && rules->may_be_empty) {
+    if (body.len == 0 && (!rules || rules->may_be_empty)) {
         *ret_root = NULL;
         return 0;
     }
@@ -125,7 +125,7 @@ int body_read(struct json **ret_root, struct slice content_type, struct slice bo
     if (json_kind(root) != JSON_KIND_OBJECT)
         return refuse(ret_refusal, 422, "wrong_type", "The body must be an object, not %s.",
                       kind_text(json_kind(root)));
-    if (body_check_object(root, NULL, rules->fields, rules->fields_n, ret_refusal))
+    if (rules && body_check_object(root, NULL, rules->fields, rules->fields_n, ret_refusal))
         return 1;
     *ret_root = TAKE(root);
     return 0;

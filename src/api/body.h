@@ -23,7 +23,10 @@ struct body_rules {
     int may_be_empty; /* no body at all is as good as {} */
 };
 
-/* 0 and *ret_root (NULL for a body that was left out), which the caller ends with json_free(). */
+/*
+ * 0 and *ret_root (NULL for a body that was left out), which the caller ends with json_free().
+ * rules NULL: any fields, and it may be left out.
+ */
 int body_read(struct json **ret_root, struct slice content_type, struct slice body,
               const struct body_rules *rules, struct refusal *ret_refusal);
 

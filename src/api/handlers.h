@@ -7,7 +7,7 @@
 /* sessions_write.c */
 route_fn sessions_create, sessions_patch, sessions_erase, sessions_message, sessions_cancel,
     sessions_pause, sessions_resume, sessions_retry, sessions_fork, sessions_settle,
-    approvals_decide;
+    sessions_signal, approvals_decide;
 
 route_fn approvals_list, approvals_get; /* approvals.c */
 

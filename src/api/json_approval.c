@@ -32,8 +32,8 @@ size_t json_approval_bytes_max(const struct store_approval *row)
 {
     enum { FIXED_MAX = 8192 };
 
-    /* The same members once more; times of decisions become texts. */
-    return FIXED_MAX + 2 * row->body.len + 6 * (row->tool.len + row->session.len);
+    /* The same members once more, a question's twice; times of decisions become texts. */
+    return FIXED_MAX + 3 * row->body.len + 6 * (row->tool.len + row->session.len);
 }
 
 static void put_decision(struct buf *buf, const struct json *decision)
@@ -67,6 +67,28 @@ static void put_people(struct buf *buf, const struct json *body)
     json_end(buf, ']');
 }
 
+/* What is asked, what may be answered, and what was: of a question only. */
+static enum err_code put_question(struct buf *buf, const struct json *body, struct err *err)
+{
+    const struct json *arguments = json_get(body, "arguments");
+    const struct json *choices = json_get(arguments, "choices");
+    const struct json *decisions = json_get(body, "decisions");
+
+    member_put_text(buf, "question", json_str(json_get(arguments, "question")));
+    json_key(buf, "choices");
+    if (!choices)
+        json_put_null(buf);
+    else if (json_write(buf, choices, err))
+        return err->code;
+    member_put_text(buf, "answer", json_str(json_get(body, "answer")));
+    json_key(buf, "decisions");
+    json_begin(buf, '[');
+    for (size_t i = 0; i < json_count(decisions); i++)
+        put_decision(buf, json_at(decisions, i));
+    json_end(buf, ']');
+    return ERR_NONE;
+}
+
 static void put_head(struct buf *buf, const struct store_approval *row)
 {
     CLEANUP(buf_release) struct buf id = { .max = ID_TEXT_MAX + 16 };
@@ -92,6 +114,8 @@ enum err_code json_put_approval(struct buf *buf, const struct store_approval *ro
         return err_set(err, ERR_CORRUPT, "what is stored of approval %lld cannot be read",
                        (long long)row->key);
     }
+    size_t before = buf->len;
+
     json_begin(buf, '{');
     put_head(buf, row);
     json_key(buf, "arguments");
@@ -102,6 +126,10 @@ enum err_code json_put_approval(struct buf *buf, const struct store_approval *ro
     member_put_text(buf, "role", json_str(json_get(body, "role")));
     if (json_get(body, "approvers"))
         put_people(buf, body);
+    if (row->kind == APPROVAL_QUESTION && put_question(buf, body, err)) {
+        buf_cut(buf, before);
+        return err->code;
+    }
     member_put_time(buf, "requested_at", row->requested_at_ms);
     member_put_time(buf, "expires_at", row->expires_at_ms);
     member_put_time(buf, "decided_at", row->decided_at_ms);
@@ -121,7 +149,8 @@ void approval_put_outcome(struct buf *text, const struct store_approval *row)
         size_t n = json_count(decisions);
         struct slice by = json_str(json_get(n ? json_at(decisions, n - 1) : NULL, "by"));
 
-        if (by.len > 0 && (row->status == APPROVAL_APPROVED || row->status == APPROVAL_REJECTED))
+        if (by.len > 0 && (row->status == APPROVAL_APPROVED || row->status == APPROVAL_REJECTED ||
+                           row->status == APPROVAL_ANSWERED))
             buf_putf(text, " by %.*s", (int)by.len, by.ptr);
     }
     if (row->decided_at_ms)

@@ -20,6 +20,15 @@ static struct slice tool_of(const struct call_names *names, uint32_t call)
     return SLICE_LIT("a tool");
 }
 
+static struct slice signal_of(const struct call_names *names, uint32_t call)
+{
+    for (size_t i = 0; names && i < names->n; i++) {
+        if (names->at[i].call == call)
+            return names->at[i].signal;
+    }
+    return (struct slice){ 0 };
+}
+
 static const char *wait_text(enum wait_kind on)
 {
     switch (on) {
@@ -50,7 +59,11 @@ static void put_wait(struct buf *buf, const struct session_wait *wait,
 {
     CLEANUP(buf_release) struct buf detail = { .max = STORE_BODY_MAX };
 
+    struct slice signal = signal_of(names, wait->call);
+
     buf_puts(&detail, wait_text(wait->on));
+    if (wait->on == WAIT_SIGNAL && signal.ptr)
+        buf_putf(&detail, " named %.*s", (int)signal.len, signal.ptr);
     if (is_about_tool(wait->on)) {
         buf_puts(&detail, " ");
         buf_put(&detail, tool_of(names, wait->call));

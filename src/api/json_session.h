@@ -15,6 +15,7 @@
 struct call_name {
     uint32_t call;
     struct slice tool;
+    struct slice signal; /* that it waits for; NULL: none */
 };
 
 struct call_names {

@@ -29,6 +29,7 @@ static const struct route routes[] = {
     { "POST", "/v1/sessions/{id}/resume", RIGHT_OPERATE, sessions_resume, no_query },
     { "POST", "/v1/sessions/{id}/retry", RIGHT_OPERATE, sessions_retry, no_query },
     { "POST", "/v1/sessions/{id}/fork", RIGHT_OPERATE, sessions_fork, no_query },
+    { "POST", "/v1/sessions/{id}/signals/{name}", RIGHT_SUBMIT, sessions_signal, no_query },
     { "POST", "/v1/sessions/{id}/calls/{n}/settle", RIGHT_OPERATE, sessions_settle, no_query },
     { "GET", "/v1/sessions/{id}/calls/{n}/output", RIGHT_READ, output_get, output_query },
     { "GET", "/v1/approvals", RIGHT_INBOX, approvals_list, approvals_query },

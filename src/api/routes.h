@@ -32,7 +32,7 @@ enum { ROUTE_ALLOW_MAX = 64 };
 struct route_match {
     const struct route *route;
     struct slice id;     /* what stood for {id}; borrowed from path */
-    struct slice number; /* what stood for {n} */
+    struct slice number; /* what stood for {n}, or {name} */
     char allow[ROUTE_ALLOW_MAX];
 };
 

@@ -10,6 +10,7 @@
 #include "api/ask.h"
 #include "api/json_session.h"
 #include "base/arena.h"
+#include "core/waiting.h"
 
 enum { NAMES_BYTES_MAX = 256 * 1024, NAME_SHOWN_MAX = 256 };
 
@@ -45,6 +46,17 @@ static void on_loaded(struct store_op *op, void *arg)
         ask_reply(ask, 200, &json, NULL);
 }
 
+/* What a wait_for_event waits for; NULL: it is another call, or one that was refused. */
+static struct slice signal_of(struct named *named, const struct json *call)
+{
+    struct slice name = json_str(json_get(json_get(call, "arguments"), "name"));
+
+    if (!slice_is(json_str(json_get(call, "type")), call_type_name(CALL_SIGNAL)) ||
+        !signal_name_is_valid(name))
+        return (struct slice){ 0 };
+    return arena_slice(named->arena, name);
+}
+
 static void take_names(struct named *named, const struct json *body)
 {
     const struct json *calls = json_get(body, "calls");
@@ -57,7 +69,8 @@ static void take_names(struct named *named, const struct json *body)
         if (tool.ptr)
             named->at[named->names.n++] =
                 (struct call_name){ .call = (uint32_t)json_int(json_get(call, "call"), 0),
-                                    .tool = arena_slice(named->arena, tool) };
+                                    .tool = arena_slice(named->arena, tool),
+                                    .signal = signal_of(named, call) };
     }
 }
 

@@ -1,7 +1,7 @@
 /*
  * sessions_write.c - what changes a session: POST /v1/sessions, PATCH and DELETE /v1/sessions/{id},
- * POST .../messages | cancel | pause | resume | retry | fork | calls/{n}/settle, and POST
- * /v1/approvals/{id}.
+ * POST .../messages | cancel | pause | resume | retry | fork | calls/{n}/settle | signals/{name},
+ * and POST /v1/approvals/{id}.
  *
  * Each is read strictly, handed to the engine, and answered with the session after the commit.
  */
@@ -14,13 +14,14 @@
 #include "api/json_session.h"
 #include "base/hash.h"
 #include "base/id.h"
+#include "core/waiting.h"
 
 enum {
     METADATA_MAX = 64,
     METADATA_NAME_MAX = 64,
     METADATA_VALUE_MAX = 1024,
     LOCATION_MAX = 96,
-    ROUTE_MAX = 128,
+    ROUTE_MAX = 320, /* with a session and a signal's name */
     SETTLE_OUTPUT_MAX = 1024 * 1024,
     SETTLE_NOTE_MAX = 64 * 1024,
     DECIDE_NOTE_MAX = 4096,
@@ -59,6 +60,12 @@ static void free_change(void *work)
 static int is_creation(const struct change *change)
 {
     return change->request.kind == ENGINE_CREATE || change->request.kind == ENGINE_FORK;
+}
+
+/* Of what people are asked: a decision, or an answer. */
+static int is_of_approval(const struct engine_request *request)
+{
+    return request->kind == ENGINE_DECIDE || request->kind == ENGINE_ANSWER;
 }
 
 static void reply_session(struct ask *ask, const struct buf *json)
@@ -109,7 +116,7 @@ static void refuse_missing(struct ask *ask, const struct engine_request *request
         ask_erased(ask, STORE_ERASURE_REQUEST);
     else if (strcmp(code, "removed") == 0)
         ask_erased(ask, STORE_ERASURE_RETENTION);
-    else if (request->kind == ENGINE_DECIDE)
+    else if (is_of_approval(request))
         ask_no_approval(ask);
     else if (request->kind == ENGINE_CREATE)
         ask_reply_problem(ask, 422, code_or(request, "unknown_agent"), "%s", request->err.msg);
@@ -204,9 +211,11 @@ static void on_closed(struct store_op *op, void *arg)
         [APPROVAL_PENDING] = "approval_closed",   [APPROVAL_APPROVED] = "approval_decided",
         [APPROVAL_REJECTED] = "approval_decided", [APPROVAL_EXPIRED] = "approval_expired",
         [APPROVAL_SETTLED] = "approval_decided",  [APPROVAL_CANCELLED] = "approval_cancelled",
+        [APPROVAL_ANSWERED] = "approval_decided",
     };
     struct ask *ask = arg;
     CLEANUP(buf_release) struct buf text = { .max = 512 };
+    const char *what = op->approval.row.kind == APPROVAL_QUESTION ? "answer" : "decision";
 
     if (op->err.code == ERR_NOT_FOUND) {
         ask_no_approval(ask);
@@ -218,7 +227,7 @@ static void on_closed(struct store_op *op, void *arg)
     }
     approval_put_outcome(&text, &op->approval.row);
     ask_reply_problem(ask, 409, codes[op->approval.row.status],
-                      "No decision is asked for any more: it was %s. Nothing was changed.",
+                      "No %s is asked for any more: it was %s. Nothing was changed.", what,
                       buf_cstr(&text));
 }
 
@@ -227,7 +236,7 @@ static void on_changed(struct engine_request *request, void *arg)
     struct ask *ask = arg;
     struct change *change = ask->work;
 
-    if (request->kind == ENGINE_DECIDE && request->err.code == ERR_CONFLICT &&
+    if (is_of_approval(request) && request->err.code == ERR_CONFLICT &&
         strcmp(code_or(request, ""), "approval_closed") == 0) {
         read_approval(ask, on_closed);
         return;
@@ -240,7 +249,7 @@ static void on_changed(struct engine_request *request, void *arg)
         reply_erased(ask);
         return;
     }
-    if (request->kind == ENGINE_DECIDE) {
+    if (is_of_approval(request)) {
         read_approval(ask, on_decided);
         return;
     }
@@ -500,6 +509,57 @@ static int read_by(const struct ask *ask, const struct json *by, struct refusal 
                   "'by' is who decides: 1 to %d bytes without control characters.", DECIDE_BY_MAX);
 }
 
+/* Who says it, and why. */
+static int read_person(const struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    const struct json *by = json_get(change->body, "by");
+
+    request->note = json_str(json_get(change->body, "note"));
+    if (request->note.len > DECIDE_NOTE_MAX)
+        return refuse(ret_refusal, 422, "out_of_range", "'note' must have at most %d bytes.",
+                      DECIDE_NOTE_MAX);
+    if (read_by(ask, by, ret_refusal))
+        return 1;
+    if (by)
+        request->by = json_str(by);
+    return 0;
+}
+
+static int read_answer(const struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    static const char *const others[] = { "decision", "arguments_hash", "arguments" };
+    struct engine_request *request = &change->request;
+
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        if (json_get(change->body, others[i]))
+            return refuse(ret_refusal, 422, "answer_and_decision",
+                          "'answer' is for a question and '%s' for a call that waits for approval; "
+                          "give one of them.",
+                          others[i]);
+    }
+    request->kind = ENGINE_ANSWER;
+    request->text = json_str(json_get(change->body, "answer"));
+    if (request->text.len > WAITING_ANSWER_MAX)
+        return refuse(ret_refusal, 413, "answer_too_large",
+                      "'answer' has %zu bytes; at most %d are taken.", request->text.len,
+                      WAITING_ANSWER_MAX);
+    return read_empty(request->text, "answer", ret_refusal) ||
+           read_person(ask, change, ret_refusal);
+}
+
+static int read_missing(const struct json *body, struct refusal *ret_refusal)
+{
+    if (!json_get(body, "decision"))
+        return refuse(ret_refusal, 422, "missing_field",
+                      "'decision' is missing; it must be a string. Or give 'answer', if it is a "
+                      "question.");
+    if (!json_get(body, "arguments_hash"))
+        return refuse(ret_refusal, 422, "missing_field",
+                      "'arguments_hash' is missing; it must be a string.");
+    return 0;
+}
+
 static int read_decide(struct ask *ask, struct change *change, struct refusal *ret_refusal)
 {
     struct engine_request *request = &change->request;
@@ -508,8 +568,11 @@ static int read_decide(struct ask *ask, struct change *change, struct refusal *r
     const struct json *arguments = json_get(body, "arguments");
     char text[QUOTED_TEXT_MAX];
 
+    if (json_get(body, "answer"))
+        return read_answer(ask, change, ret_refusal);
+    if (read_missing(body, ret_refusal))
+        return 1;
     request->hash = json_str(json_get(body, "arguments_hash"));
-    request->note = json_str(json_get(body, "note"));
     if (slice_is(decision, decision_name(DECISION_APPROVE)))
         request->decision = DECISION_APPROVE;
     else if (slice_is(decision, decision_name(DECISION_REJECT)))
@@ -521,15 +584,32 @@ static int read_decide(struct ask *ask, struct change *change, struct refusal *r
     if (arguments && request->decision == DECISION_REJECT)
         return refuse(ret_refusal, 422, "out_of_range",
                       "'arguments' are what is to run instead; what is rejected has none.");
-    if (request->note.len > DECIDE_NOTE_MAX)
-        return refuse(ret_refusal, 422, "out_of_range", "'note' must have at most %d bytes.",
-                      DECIDE_NOTE_MAX);
-    if (read_by(ask, json_get(body, "by"), ret_refusal))
+    if (read_person(ask, change, ret_refusal))
         return 1;
-    if (json_get(body, "by"))
-        request->by = json_str(json_get(body, "by"));
     request->arguments =
         text_of(&change->arguments, arguments, http_request_body(ask->request).len);
+    return 0;
+}
+
+/* The body is the signal's data, whatever it holds. */
+static int read_signal(struct ask *ask, struct change *change, struct refusal *ret_refusal)
+{
+    struct engine_request *request = &change->request;
+    char text[QUOTED_TEXT_MAX];
+
+    request->name = ask->match.number;
+    if (!signal_name_is_valid(request->name))
+        return refuse(ret_refusal, 400, "invalid_signal_name",
+                      "A signal's name has 1 to %d of the characters A-Z a-z 0-9 . _ -, and is not "
+                      "'%s'.",
+                      SIGNAL_NAME_MAX, quoted_text(text, request->name));
+    request->text = text_of(&change->arguments, change->body, http_request_body(ask->request).len);
+    if (!request->text.ptr)
+        request->text = SLICE_LIT("{}");
+    if (request->text.len > SIGNAL_DATA_MAX)
+        return refuse(ret_refusal, 413, "signal_too_large",
+                      "The signal's data have %zu bytes; at most %d are taken.", request->text.len,
+                      SIGNAL_DATA_MAX);
     return 0;
 }
 
@@ -670,12 +750,17 @@ void sessions_settle(struct ask *ask)
     change_session(ask, ENGINE_SETTLE, &rules, read_settle);
 }
 
+void sessions_signal(struct ask *ask)
+{
+    change_session(ask, ENGINE_SIGNAL, NULL, read_signal);
+}
+
 void approvals_decide(struct ask *ask)
 {
     static const struct field fields[] = {
-        { "decision", JSON_KIND_STRING, 1 },  { "arguments_hash", JSON_KIND_STRING, 1 },
-        { "arguments", JSON_KIND_OBJECT, 0 }, { "note", JSON_KIND_STRING, 0 },
-        { "by", JSON_KIND_STRING, 0 },
+        { "decision", JSON_KIND_STRING, 0 },  { "arguments_hash", JSON_KIND_STRING, 0 },
+        { "arguments", JSON_KIND_OBJECT, 0 }, { "answer", JSON_KIND_STRING, 0 },
+        { "note", JSON_KIND_STRING, 0 },      { "by", JSON_KIND_STRING, 0 },
     };
     static const struct body_rules rules = { fields, ARRAY_LEN(fields), 0 };
 

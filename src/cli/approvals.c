@@ -1,9 +1,11 @@
 /*
- * approvals.c - `pawl approvals`, `approve` and `reject`: what people are asked, and what they say.
+ * approvals.c - `pawl approvals`, `approve`, `reject` and `answer`: what people are asked, and what
+ * they say.
  *
- * Arguments come from a model: each is shown whole, as JSON on a line of its own, with everything
- * visible that would steer a terminal, turn the reading direction or hide. A decision names the
- * hash of the arguments that were printed, so it never counts for others.
+ * Questions and arguments come from a model: each is shown whole, arguments as JSON on a line of
+ * their own, with everything visible that would steer a terminal, turn the reading direction or
+ * hide. A decision names the hash of the arguments that were printed, so it never counts for
+ * others.
  */
 #include <stdio.h>
 
@@ -55,6 +57,36 @@ static void put_arguments(struct buf *out, const struct term *term, const struct
     }
 }
 
+static void put_visible(struct buf *out, const struct term *term, const char *label,
+                        struct slice text)
+{
+    put_label(out, term, label);
+    utf8_put_visible(out, text, 0);
+    buf_puts(out, "\n");
+}
+
+/* Whole, with the command that answers it, or who has. */
+static void put_question(struct buf *out, const struct term *term, const struct json *asked)
+{
+    const struct json *choices = json_get(asked, "choices");
+    const struct json *decision = json_at(json_get(asked, "decisions"), 0);
+
+    put_visible(out, term, "question", json_str(json_get(asked, "question")));
+    for (size_t i = 0; i < json_count(choices); i++)
+        put_visible(out, term, i == 0 ? "choices" : "", json_str(json_at(choices, i)));
+    if (slice_is(json_str(json_get(asked, "status")), "pending")) {
+        put_label(out, term, "answer it");
+        buf_puts(out, "pawl answer ");
+        text_put_line(out, json_str(json_get(asked, "id")), WORD_CHARS);
+        buf_puts(out, " TEXT\n");
+    }
+    if (!json_get(asked, "answer") || !json_str(json_get(asked, "answer")).ptr)
+        return;
+    put_visible(out, term, "answer", json_str(json_get(asked, "answer")));
+    put_text(out, term, "by", json_get(decision, "by"));
+    put_text(out, term, "note", json_get(decision, "note"));
+}
+
 static void put_people(struct buf *out, const struct term *term, const struct json *approval)
 {
     const struct json *decisions = json_get(approval, "decisions");
@@ -79,6 +111,11 @@ static void put_people(struct buf *out, const struct term *term, const struct js
     }
 }
 
+static int is_question(const struct json *approval)
+{
+    return slice_is(json_str(json_get(approval, "kind")), "question");
+}
+
 static void put_head(struct buf *out, const struct term *term, const struct json *approval)
 {
     struct slice status = json_str(json_get(approval, "status"));
@@ -92,8 +129,12 @@ static void put_head(struct buf *out, const struct term *term, const struct json
                     "%.*s", (int)status.len, status.ptr ? status.ptr : "");
     buf_puts(out, "  ");
     text_put_line(out, json_str(json_get(approval, "agent")), WORD_CHARS);
-    buf_puts(out, " wants ");
-    text_put_line(out, json_str(json_get(approval, "tool")), WORD_CHARS);
+    if (is_question(approval)) {
+        buf_puts(out, " asks");
+    } else {
+        buf_puts(out, " wants ");
+        text_put_line(out, json_str(json_get(approval, "tool")), WORD_CHARS);
+    }
     buf_putf(out, ", asked %s ago\n", text_duration(age, clock.wall_ms(clock.arg) - requested_ms));
 }
 
@@ -102,6 +143,10 @@ static void put_approval(struct buf *out, const struct term *term, const struct 
     int is_in_doubt = slice_is(json_str(json_get(approval, "kind")), "in_doubt");
 
     put_head(out, term, approval);
+    if (is_question(approval)) {
+        put_question(out, term, approval);
+        return;
+    }
     if (is_in_doubt) {
         put_label(out, term, "in doubt");
         buf_puts(out, "did it happen? Say so with: pawl settle ");
@@ -259,6 +304,24 @@ static int run_decision(const struct args *args, const char *decision)
                       : "");
 }
 
+static int run_answer(const struct args *args)
+{
+    CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
+    const struct talk talk = {
+        .method = "POST", .base = route, .route = "", .status = 200, .print = print_decided
+    };
+
+    json_begin(&body, '{');
+    int status = fields_put_text(&body, "answer", args->words[1]);
+
+    if (status == EXIT_GOOD)
+        status = fields_put_text(&body, "note", args_value(args, "note", NULL));
+    if (status == EXIT_GOOD)
+        status = fields_put_text(&body, "by", args_value(args, "by", NULL));
+    json_end(&body, '}');
+    return status == EXIT_GOOD ? talk_to(args, &talk, buf_slice(&body)) : status;
+}
+
 static int run_approve(const struct args *args)
 {
     return run_decision(args, "approve");
@@ -273,7 +336,7 @@ static int run_reject(const struct args *args)
 
 static const struct option list_options[] = {
     { "all", NULL, "those that were decided, too", 'a', 0 },
-    { "status", "STATUS", "only these: pending, approved, rejected, expired, ...", 0, 0 },
+    { "status", "STATUS", "only these: pending, approved, answered, expired, ...", 0, 0 },
     { "limit", "N", "at most N, newest first (default: 50)", 'n', 0 },
     OPTION_JSON("as the API gives them, in an array"),
     OPTION_SERVER,
@@ -298,11 +361,22 @@ static const struct option reject_options[] = {
     OPTIONS_DECISION,
 };
 
+static const struct option answer_options[] = {
+    { "note", "TEXT", "for the session's journal; the model does not read it", 0, 0 },
+    { "by", "NAME", "who answers (default: the address that asks)", 0, 0 },
+    OPTION_KEY,
+    OPTION_JSON("the question, as the API gives it"),
+    OPTION_SERVER,
+    OPTION_NO_COLOR,
+    OPTIONS_END,
+};
+
 const struct command command_approvals = {
     .name = "approvals",
     .words = "",
     .summary = "Lists what people are asked",
-    .help = "Without --all or --status: what still waits for a decision.\n\n" SERVER_HELP,
+    .help =
+        "Without --all or --status: what still waits for a decision or an answer.\n\n" SERVER_HELP,
     .options = list_options,
     .run = run_list,
 };
@@ -329,4 +403,17 @@ const struct command command_reject = {
     .words_min = 1,
     .words_max = 1,
     .run = run_reject,
+};
+
+const struct command command_answer = {
+    .name = "answer",
+    .words = "ID TEXT",
+    .summary = "Answers a question of a session",
+    .help =
+        "ID is the question's, as 'pawl approvals' has it: SESSION:CALL. The model reads TEXT;\n"
+        "where the question has choices it must be one of them.\n\n" SERVER_HELP,
+    .options = answer_options,
+    .words_min = 2,
+    .words_max = 2,
+    .run = run_answer,
 };

@@ -1,6 +1,6 @@
 /*
- * say.c - `pawl send`, `cancel`, `pause`, `resume`, `retry`, `fork`, `set` and `settle`: what one
- * says to a session.
+ * say.c - `pawl send`, `cancel`, `pause`, `resume`, `retry`, `fork`, `set`, `settle` and `signal`:
+ * what one says to a session.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +186,26 @@ static int run_settle(const struct args *args)
     return status == EXIT_GOOD ? talk_to(args, &talk, buf_slice(&body)) : status;
 }
 
+/* ---- signal ---- */
+
+static int run_signal(const struct args *args)
+{
+    CLEANUP(json_cleanup) struct json *root = NULL;
+    CLEANUP(buf_release) struct buf route = { .max = (size_t)64 * 1024 };
+    const char *data = args->words_n > 2 ? args->words[2] : "{}";
+    struct err err = { 0 };
+
+    if (json_read(&root, slice_of(data), FIELDS_BYTES_MAX, &err))
+        return command_fail(EXIT_USAGE, "the data are no JSON: %s", err.msg);
+    if (json_kind(root) != JSON_KIND_OBJECT)
+        return command_fail(EXIT_USAGE, "the data are a JSON object, as in '{\"order\":7}'");
+    buf_puts(&route, "/signals/");
+    client_put_escaped(&route, slice_of(args->words[1]));
+    const struct talk talk = { .method = "POST", .route = buf_cstr(&route), .status = 200 };
+
+    return talk_to(args, &talk, slice_of(data));
+}
+
 /* ---- the commands ---- */
 
 #define OPTION_REASON                                                                              \
@@ -277,4 +297,17 @@ const struct command command_settle = {
             "'pawl show ID' names the call, its tool and its arguments. What did not happen is\n"
             "sent again. Prints what stands in the journal now.\n\n" SERVER_HELP,
     SAYS("ID CALL happened|not_happened", 3, settle_options, run_settle),
+};
+
+const struct command command_signal = {
+    .name = "signal",
+    .words = "ID NAME [JSON]",
+    .summary = "Tells a session of an event from outside",
+    .help =
+        "A call of 'builtin: wait_for_event' with that NAME gets JSON, an object; without one the\n"
+        "session keeps it until a call waits for it.\n\n" SERVER_HELP,
+    .options = send_options,
+    .words_min = 2,
+    .words_max = 3,
+    .run = run_signal,
 };

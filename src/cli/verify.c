@@ -186,6 +186,31 @@ static void on_events(struct store_op *op, void *arg)
     verify_outputs_run(&check->outputs, verify->row.key);
 }
 
+static void on_signals(struct store_op *op, void *arg)
+{
+    struct check *check = arg;
+
+    if (op->err.code == ERR_CORRUPT) { /* of this session alone */
+        on_fault(check, 0, op->err.msg);
+    } else if (op->err.code == ERR_NONE) {
+        verify_signals(&check->rows[check->at], &op->load);
+    } else if (op->err.code != ERR_NOT_FOUND) { /* else it was erased meanwhile */
+        stop(check, &op->err);
+        return;
+    }
+    session_ended(check);
+}
+
+static void signals_next(struct check *check)
+{
+    check->events =
+        (struct store_op){ .kind = STORE_LOAD,
+                           .load = { .id = slice_of(check->ids[check->at]), .with_signals = 1 },
+                           .done = on_signals,
+                           .arg = check };
+    store_submit(check->store, &check->events);
+}
+
 static void on_outputs(void *arg, const struct err *err)
 {
     struct check *check = arg;
@@ -199,7 +224,10 @@ static void on_outputs(void *arg, const struct err *err)
         return;
     }
     verify_end(&check->rows[check->at]);
-    session_ended(check);
+    if (check->rows[check->at].has_signals)
+        signals_next(check);
+    else
+        session_ended(check);
 }
 
 static void events_next(struct check *check, uint32_t after)

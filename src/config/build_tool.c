@@ -4,6 +4,7 @@
 #include "config/build.h"
 #include "config/schema_check.h"
 #include "config/yaml_json.h"
+#include "core/waiting.h"
 
 enum { PARAMETERS_BYTES_MAX = 64 * 1024, BUILTINS_MAX = 64 };
 
@@ -38,21 +39,30 @@ static const char *build_parameters(struct build *build, struct fields fields,
 
 static void refuse_builtin(struct build *build, const struct yaml_node *node)
 {
-    static const char *const later[] = { "ask_user", "sleep_until", "wait_for_event" };
     const char *names[BUILTINS_MAX];
     size_t n = 0;
 
-    for (size_t i = 0; i < ARRAY_LEN(later); i++)
-        if (slice_is(node->text, later[i])) {
-            report_error(build->report, node->at,
-                         "%s: '%s' comes in a later version; remove it for now",
-                         yaml_path(node).text, later[i]);
-            return;
-        }
     for (const char *name; n < BUILTINS_MAX && (name = build->known->builtin_name(n)); n++)
         names[n] = name;
     report_error(build->report, node->at, "%s: there is no builtin tool %s%s", yaml_path(node).text,
                  quote(node->written).text, hint_among(names, n, node->written).text);
+}
+
+/* Nothing of it runs: what is about runs has no meaning for it. */
+static void check_waiting(struct build *build, struct fields fields)
+{
+    const char *builtin = fields_text(fields, "builtin").ptr;
+    const struct yaml_node *approval = fields_node(fields, "approval");
+    const struct yaml_node *retry = fields_node(fields, "retry");
+
+    if (approval && !slice_is(approval->text, "never"))
+        report_error(build->report, approval->name_at,
+                     "%s: '%s' only waits, so there is nothing to approve; remove it",
+                     yaml_path(approval).text, builtin);
+    if (retry)
+        report_error(build->report, retry->name_at,
+                     "%s: '%s' only waits, so nothing of it is tried again; remove it",
+                     yaml_path(retry).text, builtin);
 }
 
 static void build_builtin(struct build *build, struct config_tool *tool, struct fields fields)
@@ -68,6 +78,8 @@ static void build_builtin(struct build *build, struct config_tool *tool, struct 
         refuse_builtin(build, node);
         return;
     }
+    if (waiting_type_of(node->text) != CALL_TOOL)
+        check_waiting(build, fields);
     tool->builtin = build_text(build, node->text);
     tool->description = build_text(build, slice_of(description));
     tool->parameters = build_parameters(build, fields, parameters);

@@ -260,7 +260,9 @@ static const struct key keys[] = {
       .type = VALUE_NAME,
       .max = "64B",
       .fallback_text = "none",
-      .about = "A tool that pawl has already: `now`, `echo`, `read_output`." },
+      .about = "A tool that pawl has already: `now`, `echo`, `read_output`; and `ask_user`, "
+               "`sleep_until`, `wait_for_event`, which take no `approval` and no `retry`, see "
+               "[waits.md](waits.md)." },
     { .section = SECTION_TOOL,
       .name = "effects",
       .type = VALUE_CHOICE,

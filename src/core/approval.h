@@ -50,6 +50,7 @@ struct approval_need approval_judge(const struct approval_policy *policy,
 enum approval_kind {
     APPROVAL_CALL,     /* may this call run? */
     APPROVAL_IN_DOUBT, /* a call that must not be repeated may have happened: did it? */
+    APPROVAL_QUESTION, /* the model asks something */
     APPROVAL_KIND_COUNT
 };
 
@@ -60,10 +61,11 @@ enum approval_status {
     APPROVAL_EXPIRED,   /* nobody decided in time */
     APPROVAL_SETTLED,   /* IN_DOUBT: it is known what happened */
     APPROVAL_CANCELLED, /* its turn ended before anybody decided */
+    APPROVAL_ANSWERED,  /* QUESTION: somebody did */
     APPROVAL_STATUS_COUNT
 };
 
-const char *approval_kind_name(enum approval_kind kind);       /* "approval", "in_doubt" */
+const char *approval_kind_name(enum approval_kind kind);       /* "approval", "in_doubt", ... */
 const char *approval_status_name(enum approval_status status); /* "pending", ... */
 enum approval_kind approval_kind_of(struct slice name);        /* _COUNT: none of them */
 enum approval_status approval_status_of(struct slice name);

@@ -109,6 +109,7 @@ enum expiry_action expiry_action_of(struct slice name)
 
 static const char *const approval_kinds[APPROVAL_KIND_COUNT] = {
     [APPROVAL_CALL] = "approval",
+    [APPROVAL_QUESTION] = "question",
     [APPROVAL_IN_DOUBT] = "in_doubt",
 };
 
@@ -126,6 +127,7 @@ static const char *const approval_statuses[APPROVAL_STATUS_COUNT] = {
     [APPROVAL_PENDING] = "pending",   [APPROVAL_APPROVED] = "approved",
     [APPROVAL_REJECTED] = "rejected", [APPROVAL_EXPIRED] = "expired",
     [APPROVAL_SETTLED] = "settled",   [APPROVAL_CANCELLED] = "cancelled",
+    [APPROVAL_ANSWERED] = "answered",
 };
 
 const char *approval_status_name(enum approval_status status)

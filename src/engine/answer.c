@@ -68,7 +68,8 @@ static void declare(struct tick *tick, const struct model_tool_call *call, struc
     const struct revision_tool *tool = revision_tool(tick->live->revision, call->name);
     const struct config_tool *present = config_tool(tick->live->engine->deps.config, call->name);
 
-    *decl = (struct call_decl){ .type = CALL_TOOL, .is_refused = check.refusal.ptr != NULL };
+    *decl = check.decl;
+    decl->is_refused = check.refusal.ptr != NULL;
     if (tool && tool->is_once) {
         decl->is_once = 1;
         decl->has_reconcile = present && present->reconcile;

@@ -67,8 +67,40 @@ struct slice approval_write(struct tick *tick, const struct approval_record *rec
         json_put_bool(&json, record->is_edited);
         json_key(&json, "decisions");
         json_put_raw(&json, record->decisions.len ? record->decisions : SLICE_LIT("[]"));
+    } else if (record->answer.ptr) {
+        json_key(&json, "answer");
+        json_put_str(&json, record->answer);
+        json_key(&json, "decisions");
+        json_put_raw(&json, record->decisions);
     }
     json_end(&json, '}');
+    return arena_slice(tick->arena, buf_slice(&json));
+}
+
+struct slice approval_with_decision(struct tick *tick, const struct approval_record *record,
+                                    const struct engine_request *request, const char *decision)
+{
+    CLEANUP(buf_release) struct buf json = { .max = STORE_BODY_MAX };
+    struct slice before = record->decisions;
+
+    json_begin(&json, '[');
+    if (before.len > 2) /* what stands between its brackets */
+        json_put_raw(&json, (struct slice){ before.ptr + 1, before.len - 2 });
+    json_begin(&json, '{');
+    json_key(&json, "by");
+    json_put_str(&json, request_by(request));
+    json_key(&json, "decision");
+    json_put_str(&json, slice_of(decision));
+    json_key(&json, "at");
+    json_put_int(&json, tick->now_ms);
+    if (request->note.len > 0) {
+        json_key(&json, "note");
+        json_put_str(&json, request->note);
+    }
+    json_key(&json, "arguments_hash");
+    json_put_str(&json, record->hash);
+    json_end(&json, '}');
+    json_end(&json, ']');
     return arena_slice(tick->arena, buf_slice(&json));
 }
 
@@ -112,6 +144,7 @@ static void read_record(struct tick *tick, const struct session_call *call, stru
         .still_needed = (uint8_t)json_int(json_get(root, "still_needed"), 0),
         .is_edited = json_bool(json_get(root, "edited"), 0),
         .decisions = text_of(tick, json_get(root, "decisions")),
+        .answer = kept_str(tick, root, "answer"),
     };
 }
 
@@ -160,6 +193,8 @@ static enum approval_kind asked_kind(const struct session_call *call)
 {
     if (call && (call->phase == CALL_APPROVAL || call->phase == CALL_EXPIRED))
         return APPROVAL_CALL;
+    if (call && call->phase == CALL_WAITING && call->type == CALL_QUESTION)
+        return APPROVAL_QUESTION;
     return call && call->phase == CALL_PERSON ? APPROVAL_IN_DOUBT : APPROVAL_KIND_COUNT;
 }
 
@@ -168,14 +203,19 @@ enum approval_kind approval_asked_before(struct tick *tick, uint32_t call)
     return asked_kind(session_call(live_state(tick->live), call));
 }
 
-/* A call in doubt that nobody had to approve. */
-static struct slice plain_body(struct tick *tick, const struct call_info *info)
+struct approval_record approval_plain(struct tick *tick, const struct call_info *info)
 {
     struct slice arguments = slice_of(info->arguments);
 
-    return approval_write(tick, &(struct approval_record){
-                                    .arguments = arguments,
-                                    .hash = approval_arguments_hash(tick, arguments) });
+    return (struct approval_record){ .arguments = arguments,
+                                     .hash = approval_arguments_hash(tick, arguments) };
+}
+
+static struct slice plain_body(struct tick *tick, const struct call_info *info)
+{
+    const struct approval_record record = approval_plain(tick, info);
+
+    return approval_write(tick, &record);
 }
 
 static struct slice present_body(struct tick *tick, const struct tick_ask *ask,
@@ -209,7 +249,7 @@ static void put_closed(struct tick *tick, struct store_approval *row, enum appro
     row->status = before == APPROVAL_IN_DOUBT ? APPROVAL_SETTLED : APPROVAL_CANCELLED;
     if (!ask || !info)
         return;
-    row->kind = APPROVAL_CALL;
+    row->kind = ask->status == APPROVAL_ANSWERED ? APPROVAL_QUESTION : APPROVAL_CALL;
     row->status = ask->status == APPROVAL_PENDING ? APPROVAL_CANCELLED : ask->status;
     row->tool = slice_of(info->tool);
     row->requested_at_ms = tick->now_ms;

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 struct call_info;
+struct engine_request;
 struct tick;
 
 /* More than a person can look at: such a call is refused instead of asked about. */
@@ -25,12 +26,20 @@ struct approval_record {
     uint8_t still_needed;
     int is_edited;          /* they are not what the model asked for */
     struct slice decisions; /* JSON: [{by, decision, at, note, arguments_hash}, ...] */
+    struct slice answer;    /* of a question; NULL: none yet */
 };
 
 struct slice approval_arguments_hash(struct tick *tick, struct slice arguments);
 
 /* Members of an object: who is needed, and until when. */
 void approval_put_need(struct buf *json, const struct approval_need *need);
+
+/* `decisions` with this one more: what the request's person said. */
+struct slice approval_with_decision(struct tick *tick, const struct approval_record *record,
+                                    const struct engine_request *request, const char *decision);
+
+/* Of a call that nobody had to approve: one in doubt, or a question. */
+struct approval_record approval_plain(struct tick *tick, const struct call_info *info);
 
 /* The body of the call's row. */
 struct slice approval_write(struct tick *tick, const struct approval_record *record);

@@ -3,6 +3,7 @@
  */
 #include "engine/arguments.h"
 
+#include "core/waiting.h"
 #include "engine/approvals.h"
 #include "engine/engine_internal.h"
 
@@ -31,6 +32,16 @@ static struct slice no_such_tool(struct tick *tick, struct slice name)
                      names.len ? buf_cstr(&names) : "none");
 }
 
+/* Nobody approves a wait: nothing runs. */
+static void check_wait(struct tick *tick, const struct json *root, struct arguments_check *check)
+{
+    struct err err = { 0 };
+
+    if (waiting_read(&check->decl, check->decl.type, root, tick->now_ms, &err))
+        check->refusal =
+            tick_text(tick, "The arguments are no good: %s. Send them again.", err.msg);
+}
+
 /* Sets whether they fit, and what the model is told if they do not. */
 static void check_fit(struct tick *tick, const struct revision_tool *tool, const struct json *root,
                       struct arguments_check *check)
@@ -49,6 +60,10 @@ static void check_fit(struct tick *tick, const struct revision_tool *tool, const
     }
     if (json_schema_check(tool->schema, root, &faults, &err) == ERR_NONE) {
         check->fit = ARGUMENTS_FIT;
+        if (tool->type != CALL_TOOL) {
+            check_wait(tick, root, check);
+            return;
+        }
         check->need = approval_judge(tool->policy, root);
         if (check->need.approvers > 0 && check->text.len > APPROVAL_ARGUMENTS_MAX)
             check->refusal = tick_text(tick,
@@ -77,6 +92,7 @@ struct arguments_check arguments_check(struct tick *tick, const struct model_too
         check.is_object = 1;
         check.text = arena_slice(tick->arena, buf_slice(&canonical));
     }
+    check.decl.type = tool ? tool->type : CALL_TOOL;
     if (!tool) {
         check.refusal = no_such_tool(tick, call->name);
     } else if (!check.is_object) {

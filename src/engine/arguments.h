@@ -29,6 +29,7 @@ struct arguments_check {
     enum arguments_fit fit;
     struct slice refusal;      /* in words for the model; NULL: it may be carried out */
     struct approval_need need; /* the people who must agree before that */
+    struct call_decl decl;     /* its type, and what it waits for, if it does: all else is 0 */
 };
 
 struct arguments_check arguments_check(struct tick *tick, const struct model_tool_call *call);

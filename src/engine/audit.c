@@ -20,6 +20,8 @@ static enum audit_action action_of(const struct engine_request *request)
     case ENGINE_DECIDE:
         return request->decision == DECISION_REJECT ? AUDIT_APPROVAL_REJECT
                                                     : AUDIT_APPROVAL_APPROVE;
+    case ENGINE_ANSWER: return AUDIT_APPROVAL_ANSWER;
+    case ENGINE_SIGNAL: return AUDIT_SESSION_SIGNAL;
     case ENGINE_ERASE: return AUDIT_SESSION_ERASE;
     case ENGINE_REQUEST_KIND_COUNT: break;
     }
@@ -38,7 +40,7 @@ static struct slice status_of(const struct tick *tick, uint32_t call)
 
 static struct slice outcome_of(struct tick *tick, const struct engine_request *request)
 {
-    if (request->kind == ENGINE_DECIDE)
+    if (request->kind == ENGINE_DECIDE || request->kind == ENGINE_ANSWER)
         return status_of(tick, request->call);
     if (request->kind == ENGINE_SETTLE)
         return slice_of(reconcile_outcome_name(request->outcome));
@@ -62,7 +64,8 @@ static struct store_audit *next_row(struct tick *tick)
 
 void audit_add(struct tick *tick, const struct engine_request *request)
 {
-    int is_about_call = request->kind == ENGINE_DECIDE || request->kind == ENGINE_SETTLE;
+    int is_about_call = request->kind == ENGINE_DECIDE || request->kind == ENGINE_ANSWER ||
+                        request->kind == ENGINE_SETTLE;
 
     *next_row(tick) = (struct store_audit){
         .at_ms = tick->now_ms,

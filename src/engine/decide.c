@@ -27,6 +27,9 @@ static int is_asked(const struct session_call *call, struct engine_request *requ
     if (call && call->phase == CALL_PERSON)
         return request_refuse_call(request, "approval_in_doubt", ERR_CONFLICT,
                                    ": it is in doubt whether it happened; say so with settle");
+    if (call && call->phase == CALL_WAITING && call->type == CALL_QUESTION)
+        return request_refuse_call(request, "approval_is_question", ERR_CONFLICT,
+                                   ": it is a question; give an 'answer' instead");
     return request_refuse_call(request, "approval_closed", ERR_CONFLICT,
                                ": no decision is asked for");
 }
@@ -170,33 +173,6 @@ static int take_edit(struct tick *tick, struct decided *decided)
 
 /* ---- the decision ---- */
 
-static struct slice with_decision(struct tick *tick, const struct decided *decided)
-{
-    CLEANUP(buf_release) struct buf json = { .max = STORE_BODY_MAX };
-    const struct engine_request *request = decided->request;
-    struct slice before = decided->record.decisions;
-
-    json_begin(&json, '[');
-    if (before.len > 2) /* what stands between its brackets */
-        json_put_raw(&json, (struct slice){ before.ptr + 1, before.len - 2 });
-    json_begin(&json, '{');
-    json_key(&json, "by");
-    json_put_str(&json, request_by(request));
-    json_key(&json, "decision");
-    json_put_str(&json, slice_of(decision_name(request->decision)));
-    json_key(&json, "at");
-    json_put_int(&json, tick->now_ms);
-    if (request->note.len > 0) {
-        json_key(&json, "note");
-        json_put_str(&json, request->note);
-    }
-    json_key(&json, "arguments_hash");
-    json_put_str(&json, decided->record.hash);
-    json_end(&json, '}');
-    json_end(&json, ']');
-    return arena_slice(tick->arena, buf_slice(&json));
-}
-
 static void put_rejection(struct tick *tick, const struct engine_request *request, struct buf *wire)
 {
     CLEANUP(buf_release) struct buf text = { .max = HISTORY_BYTES_MAX };
@@ -229,7 +205,8 @@ static uint32_t record_decision(struct tick *tick, struct decided *decided)
     };
 
     record->still_needed = (uint8_t)(is_rejected ? 0 : record->still_needed - 1);
-    record->decisions = with_decision(tick, decided);
+    record->decisions =
+        approval_with_decision(tick, record, request, decision_name(request->decision));
     event.approval_decided.decision = request->decision;
     event.approval_decided.still_needed = record->still_needed;
     if (is_rejected)

@@ -84,6 +84,8 @@ enum engine_request_kind {
     ENGINE_SETTLE, /* what became of a call in doubt */
     ENGINE_FORK,   /* a new session with this one's events up to `at`, paused */
     ENGINE_DECIDE, /* a person's decision on a call that needs it */
+    ENGINE_ANSWER, /* a person's answer to a question of the model */
+    ENGINE_SIGNAL, /* an event from outside, for a call that waits for it */
     ENGINE_ERASE,  /* one that has ended: a tombstone stays. Of an erased one: done, too */
     ENGINE_REQUEST_KIND_COUNT
 };
@@ -93,14 +95,16 @@ struct engine_request {
     struct slice session;  /* all but CREATE */
     struct slice agent;    /* CREATE */
     struct slice text;     /* CREATE: input; MESSAGE: content; SETTLE: what the tool would have
-                              said; CANCEL, PAUSE, ...: reason */
+                              said; ANSWER: it; SIGNAL: its data, a JSON
+                              object; CANCEL, PAUSE, ...: reason */
+    struct slice name;     /* SIGNAL */
     struct slice context;  /* CREATE, PATCH: a JSON object, or empty */
     struct slice metadata; /* CREATE, PATCH: a JSON object of strings, or empty */
     struct spend budget;   /* ceilings; 0: CREATE: the agent's; RETRY, PATCH: as they are */
     uint32_t at;           /* FORK: the last event that is copied; 0: all */
-    uint32_t call;         /* SETTLE, DECIDE: its number, */
-    enum reconcile_outcome outcome; /* whether it happened: not OUTCOME_UNKNOWN, */
-    struct slice note;              /* and how that is known; may be empty */
+    uint32_t call;         /* SETTLE, DECIDE, ANSWER: its number; SETTLE: */
+    enum reconcile_outcome outcome; /* whether it happened: not OUTCOME_UNKNOWN; */
+    struct slice note;              /* and how that is known, or why; may be empty */
     enum decision decision;         /* DECIDE; its reason, for the model, is the note */
     struct slice hash;              /* DECIDE: of the arguments that were shown */
     struct slice arguments;         /* DECIDE: others instead, JSON; may be empty */

@@ -89,6 +89,14 @@ struct call_info {
     int has_row;     /* it was asked about: load.c reads that */
 };
 
+/* A signal that no call has taken yet. */
+struct kept_signal {
+    uint32_t seq;
+    uint64_t name_hash;
+    char *data; /* JSON */
+    size_t data_len;
+};
+
 struct live {
     struct engine *engine;
     struct id id;
@@ -100,6 +108,8 @@ struct live {
     struct revision *revision;
     char *context; /* JSON object, or NULL */
     struct call_info *calls;
+    struct kept_signal *signals; /* by seq */
+    size_t signals_n;
     struct history history;
     int has_history;   /* `history` is the journal's */
     struct load *load; /* under way */
@@ -185,6 +195,22 @@ struct tick_end {
     struct slice message;
 };
 
+/* What a wait has come to, for the answer that is about to follow. NULL: its time has come. */
+struct tick_came {
+    struct slice text;
+    uint32_t signal_seq; /* of a signal; else 0 */
+};
+
+/* A signal that came in this tick and found no call, or one of before that a call has taken. */
+struct tick_signal {
+    struct tick_signal *next;
+    uint32_t seq;
+    uint64_t name_hash;
+    struct slice data;
+    int is_new;
+    int is_taken;
+};
+
 enum { TICK_EVENTS_MAX = 160 };
 
 /* What the tick changes of what people are asked about a call. */
@@ -216,7 +242,10 @@ struct tick {
     struct store_audit *audits; /* of requests that it takes up; in arena */
     size_t audits_n, audits_cap;
     struct tick_reason reason; /* of the end that is about to follow */
-    struct tick_end *ends;     /* of turns, in order */
+    struct tick_came came;
+    struct tick_signal *signals; /* by seq: those of before that were taken, and new ones */
+    struct tick_signal **signals_last;
+    struct tick_end *ends; /* of turns, in order */
     struct tick_end **ends_last;
     struct tick_notice *notices; /* what webhooks are to be told of it (notices.c) */
     struct tick_notice **notices_last;
@@ -227,6 +256,8 @@ struct tick {
     int is_erasure;    /* it has no events: the session is taken out of the store */
     int64_t copy_of;   /* a fork: its journal begins with copy_n events of this session */
     uint32_t copy_n;
+    const uint32_t *copy_signals; /* and it keeps these of them */
+    size_t copy_signals_n;
     struct input *keyed; /* the one input that the store may know: by its key, or its schedule */
     struct store_session row; /* as it was sent to the store */
     struct store_op op;
@@ -251,6 +282,18 @@ void notices_put(struct tick *tick, struct store_commit *commit);
 /* follow.c: what must or may follow in the same tick */
 void follow_dues(struct tick *tick);
 void follow_model(struct tick *tick);
+
+/* waits.c: the answer of a call that has waited */
+void follow_answered(struct tick *tick, const struct session_due *due);
+void wait_answer(struct tick *tick, uint32_t call, struct tick_came came);
+
+/* signals.c: events from outside, which a call takes, or the session keeps until one does */
+void signal_apply(struct live *live, struct tick *tick, struct input *input);
+int follow_kept(struct tick *tick); /* true: a call that waits has taken one that was kept */
+void signals_put(struct tick *tick, struct store_commit *commit);
+void signals_keep(struct tick *tick); /* it is committed */
+enum err_code signals_take(struct live *live, const struct store_load *load, struct err *err);
+void signals_free(struct live *live);
 
 /* commands.c */
 void commands_carry_out(struct live *live, const struct session_command *at, size_t n);
@@ -455,6 +498,8 @@ void fork_free(struct fork *fork); /* NULL-safe */
 
 /* decide.c: a person decides on a call that needs it */
 void decide_apply(struct live *live, struct tick *tick, struct input *input);
+/* question.c: a person answers what the model asks */
+void question_apply(struct live *live, struct tick *tick, struct input *input);
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 

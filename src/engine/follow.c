@@ -119,20 +119,27 @@ static void follow_refused(struct tick *tick, const struct session_due *due)
     ASSERT(verdict == VERDICT_MOVED);
 }
 
+static void follow_due(struct tick *tick, const struct session_due *due)
+{
+    switch (due->kind) {
+    case EV_TURN_ENDED: follow_turn_end(tick, due->cause, (struct spend){ 0 }); break;
+    case EV_TOOL_FAILED: follow_refused(tick, due); break;
+    case EV_APPROVAL_EXPIRED: follow_expired(tick, due->call); break;
+    case EV_TOOL_FINISHED: follow_answered(tick, due); break;
+    default:
+        /* Leases and children: no configuration of this version declares them. */
+        assert_failed("an event is due that nothing declared", __FILE__, __LINE__);
+    }
+}
+
 void follow_dues(struct tick *tick)
 {
     struct session_due due;
 
-    while (session_due(&tick->state, &due)) {
-        switch (due.kind) {
-        case EV_TURN_ENDED: follow_turn_end(tick, due.cause, (struct spend){ 0 }); break;
-        case EV_TOOL_FAILED: follow_refused(tick, &due); break;
-        case EV_APPROVAL_EXPIRED: follow_expired(tick, due.call); break;
-        default:
-            /* Waits and leases: no configuration of this version declares them. */
-            assert_failed("an event is due that nothing declared", __FILE__, __LINE__);
-        }
-    }
+    do {
+        while (session_due(&tick->state, &due))
+            follow_due(tick, &due);
+    } while (follow_kept(tick));
 }
 
 /* ---- the model call ---- */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "engine/engine_internal.h"
+#include "engine/kept.h"
 
 enum { FOLD_PAGE = 100 }; /* each event is read as JSON: others want the loop, too */
 
@@ -24,6 +25,7 @@ struct fork {
     struct revision *revision;
     char *tenant, *agent, *metadata;
     struct session_state state; /* after the events so far */
+    struct kept kept;           /* signals, the same */
     uint32_t context_seq, end_seq;
     struct buf wire; /* what the model is told of the calls that are open */
 };
@@ -63,6 +65,8 @@ static struct fork *fork_new(struct live *live, uint32_t at)
     fork->state = *live_state(live);
     fork->context_seq = live->row.context_seq;
     fork->end_seq = live->row.end_seq;
+    for (size_t i = 0; i < live->signals_n; i++)
+        fork->kept.seqs[fork->kept.n++] = live->signals[i].seq;
     return fork;
 }
 
@@ -191,6 +195,7 @@ static enum err_code fold(struct fork *fork, const struct store_event *event, st
     if (session_step(&fork->state, &read, &commands) != VERDICT_MOVED)
         return err_set(err, ERR_CORRUPT, "event %u of session %s does not follow those before it",
                        event->seq, fork->from.text);
+    kept_add(&fork->kept, event);
     if (event->kind == EV_TURN_ENDED || event->kind == EV_CANCELLED)
         fork->end_seq = event->seq;
     if (event->kind != EV_CREATED && event->kind != EV_CONTEXT_CHANGED)
@@ -322,6 +327,8 @@ static void copy_apply(struct live *live, struct tick *tick, struct input *input
     tick->state = fork->state;
     tick->copy_of = fork->source;
     tick->copy_n = fork->state.seq;
+    tick->copy_signals = fork->kept.seqs;
+    tick->copy_signals_n = fork->kept.n;
     live->has_history = 0; /* it is read when the model is to be asked */
     live->row.created_at_ms = tick->now_ms;
     /* What has ended has done so here when the copy was made: retention counts from then. */

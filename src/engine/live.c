@@ -218,6 +218,7 @@ void live_free(struct live *live)
     if (live->has_permit)
         permits_changed(engine); /* it never used its hint: the next one may */
     revision_unref(live->revision);
+    signals_free(live);
     history_release(&live->history);
     free(live->tenant);
     free(live->agent);

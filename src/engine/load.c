@@ -308,7 +308,8 @@ static void on_row(struct store_op *op, void *arg)
     }
     if (err.code == ERR_NONE || err.code == ERR_NOT_FOUND)
         live->is_perhaps_erased = 0;
-    if (err.code == ERR_NONE && take_row(live, &op->load, &err))
+    if (err.code == ERR_NONE &&
+        (take_row(live, &op->load, &err) || signals_take(live, &op->load, &err)))
         err.code = ERR_CORRUPT;
     if (err.code != ERR_NONE) {
         load_failed(load, &err);
@@ -330,7 +331,9 @@ void load_row(struct live *live)
     live->load = load;
     load->live = live;
     live_forget_history(live); /* it belongs to the state that is read anew */
-    load->op = (struct store_op){ .load = { .id = id_slice(&live->id), .with_texts = 1 } };
+    load->op = (struct store_op){
+        .load = { .id = id_slice(&live->id), .with_texts = 1, .with_signals = 1 }
+    };
     submit(load, STORE_LOAD, on_row);
 }
 

@@ -117,7 +117,9 @@ static void note_asked(struct tick *tick, const struct store_commit *commit)
     for (size_t i = 0; i < commit->approvals_n; i++) {
         const struct store_approval *row = &commit->approvals[i];
 
-        if (row->status != APPROVAL_PENDING || !is_asked_anew(tick, row))
+        /* No webhook is told of a question: it asks for no approval. */
+        if (row->status != APPROVAL_PENDING || row->kind == APPROVAL_QUESTION ||
+            !is_asked_anew(tick, row))
             continue;
         note(tick, &(struct tick_notice){ .notice = row->kind == APPROVAL_IN_DOUBT
                                                         ? NOTICE_TOOL_IN_DOUBT

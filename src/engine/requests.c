@@ -262,6 +262,8 @@ static const struct request_kind {
     [ENGINE_SETTLE] = { settle_apply, asked_done, EV_TOOL_RECONCILED, 0 },
     [ENGINE_FORK] = { fork_look, fork_looked, EV_FORKED, 1 },
     [ENGINE_DECIDE] = { decide_apply, asked_done, EV_APPROVAL_DECIDED, 0 },
+    [ENGINE_ANSWER] = { question_apply, asked_done, EV_INPUT_ANSWERED, 0 },
+    [ENGINE_SIGNAL] = { signal_apply, asked_done, EV_SIGNAL, 0 },
     [ENGINE_ERASE] = { erase_apply, asked_done, EV_KIND_COUNT, 1 }, /* no event tells of it */
 };
 

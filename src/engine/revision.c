@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "core/waiting.h"
+
 enum { REVISION_BYTES_MAX = 16 * 1024 * 1024 };
 
 static struct retry_policy read_retry(const struct json *node)
@@ -33,6 +35,7 @@ static enum err_code read_tool(struct revision_tool *tool, const struct json *no
         .description = json_str(json_get(node, "description")),
         .retry = read_retry(node),
         .is_once = slice_is(json_str(json_get(node, "effects")), "once"),
+        .type = waiting_type_of(json_str(json_get(node, "builtin"))),
     };
     if (json_write(&parameters, json_get(node, "parameters"), err))
         return err_wrap(err, "the parameters of a tool");

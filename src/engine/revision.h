@@ -23,7 +23,8 @@ struct revision_tool {
     struct approval_policy *policy; /* who must agree to its calls; NULL as schema is */
     char *defect;                   /* why it is never run, in words; else NULL */
     struct retry_policy retry;
-    int is_once; /* effects: once */
+    int is_once;         /* effects: once */
+    enum call_type type; /* of its calls: CALL_TOOL, or what the session waits for */
 };
 
 /* Slices point into the text that it owns. Shared by the sessions that have it; counted. */

@@ -36,6 +36,7 @@ static struct tick *tick_new(struct live *live)
     tick->inputs_last = &tick->inputs;
     tick->ends_last = &tick->ends;
     tick->notices_last = &tick->notices;
+    tick->signals_last = &tick->signals;
     tick->now_ms = loop_wall_ms(live->engine->deps.loop);
     if (tick->now_ms < live->waited_ms) /* the clock was set back: see timed.c */
         tick->now_ms = live->waited_ms;
@@ -320,6 +321,7 @@ static void tick_submit(struct tick *tick)
     tick->op.audits_n = tick->audits_n;
     approvals_put(tick, &tick->op.commit);
     notices_put(tick, &tick->op.commit);
+    signals_put(tick, &tick->op.commit);
     tick->op.commit.events = tick->events;
     tick->op.commit.events_n = tick->events_n;
     store_submit(tick->live->engine->deps.store, &tick->op);
@@ -405,6 +407,7 @@ static void committed(struct tick *tick)
     live->tick = NULL;
     engine->stats.ticks++;
     approvals_keep(tick);
+    signals_keep(tick);
     live_drop_calls(live);
     suspect_committed(live);
     tell_ended(tick);

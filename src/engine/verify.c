@@ -161,6 +161,8 @@ void verify_event(struct verify *verify, const struct store_event *event)
     }
     note(verify, event);
     note_metadata(verify, event);
+    kept_add(&verify->kept, event);
+    verify->has_signals |= event->kind == EV_SIGNAL;
     check_blob(verify, event);
 }
 
@@ -223,4 +225,21 @@ void verify_end(struct verify *verify)
     if (verify->is_metadata_known && memcmp(verify->stored_metadata.bytes, verify->metadata.bytes,
                                             sizeof(verify->metadata.bytes)) != 0)
         fault(verify, 0, "its metadata are not the ones that its journal gives");
+}
+
+void verify_signals(struct verify *verify, const struct store_load *load)
+{
+    const struct kept *kept = &verify->kept;
+    size_t i = 0;
+
+    if (verify->is_broken || load->row.version != verify->row.version)
+        return;
+    while (i < kept->n && i < load->signals_n && kept->seqs[i] == load->signals[i].seq)
+        i++;
+    if (kept->is_too_many || kept->n > SIGNALS_KEPT_MAX)
+        fault(verify, 0, "it keeps more signals than a session may");
+    else if (i < kept->n)
+        fault(verify, kept->seqs[i], "no call has taken this signal, and it is not kept");
+    else if (i < load->signals_n)
+        fault(verify, load->signals[i].seq, "this signal is kept, and a call has taken it");
 }

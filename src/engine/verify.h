@@ -16,6 +16,7 @@
 #define ENGINE_VERIFY_H
 
 #include "base/hash.h"
+#include "engine/kept.h"
 #include "store/store.h"
 
 /* seq: of the event that is at fault; 0: the row is. */
@@ -29,6 +30,8 @@ struct verify {
     struct sha256 stored_metadata,
         metadata;          /* of their canonical texts; the latter by the events */
     int is_metadata_known; /* what is stored can be read */
+    struct kept kept;
+    int has_signals; /* its journal has: verify_signals() is to be asked, too */
     uint32_t end_seq, context_seq;
     int64_t first_at_ms, end_at_ms;
     int is_broken;
@@ -41,5 +44,8 @@ void verify_begin(struct verify *verify, const struct store_session *row, verify
                   void *arg);
 void verify_event(struct verify *verify, const struct store_event *event);
 void verify_end(struct verify *verify);
+/* The row with its signals, read after verify_begin(). It may have gone on: then this says nothing.
+ */
+void verify_signals(struct verify *verify, const struct store_load *load);
 
 #endif

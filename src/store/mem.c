@@ -167,6 +167,7 @@ static void free_session(struct mem_session *session)
     while (session->purged < session->row.seq)
         mem_drop_event(session);
     free(session->events);
+    free(session->signals);
     free(session);
 }
 

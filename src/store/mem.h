@@ -19,6 +19,8 @@ struct mem_session {
     int has_left;  /* and what of its journal and inbox is to be purged */
     size_t purged; /* events, from the first on */
     size_t events_cap;
+    uint32_t *signals; /* seqs of those that no call has taken, in order */
+    size_t signals_n, signals_cap;
 };
 
 struct mem_inbox_row {

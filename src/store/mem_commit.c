@@ -256,6 +256,26 @@ static void delete_inbox(struct mem_store *m, int64_t id)
     m->inbox_n--;
 }
 
+static void put_signals(struct mem_session *session, const struct store_commit *c)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < c->signals_kept_n; i++) {
+        session->signals = mem_grow(session->signals, session->signals_n, &session->signals_cap,
+                                    sizeof(*session->signals));
+        session->signals[session->signals_n++] = c->signals_kept[i];
+    }
+    for (size_t i = 0; i < session->signals_n; i++) {
+        size_t k = 0;
+
+        while (k < c->signals_taken_n && c->signals_taken[k] != session->signals[i])
+            k++;
+        if (k == c->signals_taken_n)
+            session->signals[kept++] = session->signals[i];
+    }
+    session->signals_n = kept;
+}
+
 static void commit(struct mem_store *m, struct store_op *op)
 {
     struct store_commit *c = &op->commit;
@@ -275,6 +295,7 @@ static void commit(struct mem_store *m, struct store_op *op)
     for (size_t i = 0; i < c->approvals_n; i++)
         put_approval(m, session->row.key, &c->approvals[i]);
     mem_add_deliveries(m, session->row.key, c);
+    put_signals(session, c);
     for (size_t i = 0; i < c->inbox_done_n; i++)
         delete_inbox(m, c->inbox_done[i]);
     mem_fire(m, c);
@@ -388,6 +409,8 @@ static void delete_piece(struct mem_store *m, struct mem_session *session, uint3
     }
     delete_approvals(m, session->row.key, rows);
     mem_delete_deliveries(m, session->row.key, rows);
+    for (; session->signals_n > 0 && *rows != 0; (*rows)--)
+        session->signals_n--;
     while (session->purged < session->row.seq && *rows != 0) {
         drop_name(m, &session->events[session->purged].blob);
         mem_drop_event(session);

@@ -131,6 +131,19 @@ static struct store_load with_texts(const struct mem_session *session)
     };
 }
 
+static void signals(const struct mem_store *m, const struct mem_session *session,
+                    struct store_load *load)
+{
+    struct store_event *found = arena_alloc(m->scratch, (session->signals_n + 1) * sizeof(*found));
+
+    for (size_t i = 0; i < session->signals_n; i++) {
+        found[i] = session->events[session->signals[i] - 1];
+        found[i].wire = (struct slice){ 0 };
+    }
+    load->signals = found;
+    load->signals_n = session->signals_n;
+}
+
 static void load(const struct mem_store *m, struct store_op *op)
 {
     const struct mem_session *session = map_get(m->session_by_id, op->load.id);
@@ -149,6 +162,8 @@ static void load(const struct mem_store *m, struct store_op *op)
     op->load.task = op->load.with_texts ? found.task : (struct slice){ 0 };
     op->load.end = op->load.with_texts ? found.end : (struct slice){ 0 };
     op->load.context = op->load.with_texts ? found.context : (struct slice){ 0 };
+    if (op->load.with_signals)
+        signals(m, session, &op->load);
 }
 
 static struct store_event event_part(const struct store_event *event, enum store_events_what what)

@@ -33,7 +33,7 @@ static int is_full(const struct piece *piece)
     return piece->rows == 0 || piece->bytes >= SQLITE_PIECE_BYTES_MAX;
 }
 
-/* ST_INBOX_CLEAR, ST_APPROVALS_CLEAR, ST_DELIVERIES_CLEAR */
+/* ST_INBOX_CLEAR, ST_APPROVALS_CLEAR, ST_SIGNALS_CLEAR, ST_DELIVERIES_CLEAR */
 static enum progress clear_rows(struct write *w, enum statement which, struct piece *piece,
                                 struct write_outcome *o)
 {
@@ -82,6 +82,8 @@ static enum progress delete_piece(struct write *w, struct piece *piece, struct w
         progress = clear_rows(w, ST_APPROVALS_CLEAR, piece, o);
     if (progress == GO_ON)
         progress = clear_rows(w, ST_DELIVERIES_CLEAR, piece, o);
+    if (progress == GO_ON)
+        progress = clear_rows(w, ST_SIGNALS_CLEAR, piece, o);
     if (progress == GO_ON)
         progress = measure_events(w, piece, &until_seq, o);
     if (until_seq == 0)

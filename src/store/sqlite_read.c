@@ -60,6 +60,7 @@ enum statement {
     ST_DELIVERY,
     ST_DELIVERY_DUE,
     ST_TOMBSTONE,
+    ST_SIGNALS,
     ST_SIZE,
     ST_API_KEYS,
     ST_AUDIT_NEWEST,
@@ -121,6 +122,8 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
     [ST_DELIVERY_DUE] = SQLITE_DELIVERY_DUE,
     [ST_SIZE] = "SELECT (p.page_count - f.freelist_count) * s.page_size FROM pragma_page_count p,"
                 " pragma_freelist_count f, pragma_page_size s",
+    [ST_SIGNALS] = "SELECT seq, at_ms, kind, body, NULL, NULL, NULL, NULL FROM signal"
+                   " JOIN event USING (session, seq) WHERE session = ?1 ORDER BY seq",
     [ST_TOMBSTONE] = "SELECT erased_at_ms, reason, tenant FROM tombstone WHERE id = ?1",
     [ST_API_KEYS] = "SELECT key, id, secret_hash, name, roles, tenant, created_at_ms, created_by,"
                     " revoked_at_ms FROM api_key WHERE key > ?1 ORDER BY key LIMIT ?2",
@@ -708,6 +711,27 @@ static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
     (void)sqlite3_reset(st);
 }
 
+/* While the session's row is still being read, so that both are of one moment. */
+static void read_signals(struct sqlite_reader *r, struct rows rows, struct store_load *load)
+{
+    struct store_event *found = arena_alloc(rows.arena, STORE_SIGNALS_MAX * sizeof(*found));
+
+    rows.st = r->st[ST_SIGNALS];
+    load->signals = found;
+    load->signals_n = 0;
+    sqlite_bind_int(rows.st, 1, load->row.key);
+    while (next(&rows)) {
+        struct store_event event = read_event(&rows);
+
+        rows.is_bad |=
+            page_is_full(&rows, load->signals_n, STORE_SIGNALS_MAX) || event.kind != EV_SIGNAL;
+        if (!is_sound(&rows, "a signal of session", load->row.key, event.seq))
+            break;
+        found[load->signals_n++] = event;
+    }
+    (void)sqlite3_reset(rows.st);
+}
+
 void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
 {
     struct rows rows = { .db = r->db, .arena = arena_new(RESULT_MAX), .err = &op->err };
@@ -719,6 +743,8 @@ void sqlite_reader_run(struct sqlite_reader *r, struct store_op *op)
     }
     rows.st = statement_of(r, op);
     read_rows(&rows, op);
+    if (op->kind == STORE_LOAD && op->load.with_signals && op->err.code == ERR_NONE)
+        read_signals(r, rows, &op->load);
     (void)sqlite3_reset(rows.st); /* lets go of the state of the file that it saw */
     if (op->kind == STORE_LOAD && op->err.code == ERR_NOT_FOUND)
         read_tombstone(r, op);

@@ -263,8 +263,16 @@ static const char tables_10[] = "CREATE TABLE schedule ("
                                 "  last_session TEXT NOT NULL"   /* session.id, or '' */
                                 ") STRICT;";
 
-static const char *const migrations[] = { tables_1, tables_2, tables_3, tables_4, tables_5,
-                                          tables_6, tables_7, tables_8, tables_9, tables_10 };
+/* Signals that no call has taken; what they say stands in their events. */
+static const char tables_11[] = "CREATE TABLE signal ("
+                                "  session INTEGER NOT NULL," /* session.key */
+                                "  seq INTEGER NOT NULL,"     /* event.seq */
+                                "  PRIMARY KEY (session, seq)"
+                                ") STRICT, WITHOUT ROWID;";
+
+static const char *const migrations[] = { tables_1, tables_2,  tables_3, tables_4,
+                                          tables_5, tables_6,  tables_7, tables_8,
+                                          tables_9, tables_10, tables_11 };
 
 const struct sqlite_migrations sqlite_schema = { .sql = migrations, .n = ARRAY_LEN(migrations) };
 

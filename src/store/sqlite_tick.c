@@ -292,6 +292,19 @@ static enum progress put_approval(struct write *w, int64_t session, struct slice
     return write_run(w, which, o);
 }
 
+static enum progress put_signals(struct write *w, int64_t session, enum statement which,
+                                 const uint32_t *seqs, size_t n, struct write_outcome *o)
+{
+    enum progress progress = GO_ON;
+
+    for (size_t i = 0; i < n && progress == GO_ON; i++) {
+        sqlite_bind_int(w->st[which], 1, session);
+        sqlite_bind_int(w->st[which], 2, seqs[i]);
+        progress = write_run(w, which, o);
+    }
+    return progress;
+}
+
 static enum progress remember(struct write *w, const struct store_idempotency *key,
                               struct write_outcome *o)
 {
@@ -339,6 +352,12 @@ enum progress write_tick(struct write *w, const struct store_op *op, struct writ
         progress = put_approval(w, o->key, commit->row.tenant, &commit->approvals[i], o);
     if (progress == GO_ON)
         progress = write_deliveries(w, o->key, commit, o);
+    if (progress == GO_ON)
+        progress =
+            put_signals(w, o->key, ST_SIGNAL_KEEP, commit->signals_kept, commit->signals_kept_n, o);
+    if (progress == GO_ON)
+        progress = put_signals(w, o->key, ST_SIGNAL_TAKE, commit->signals_taken,
+                               commit->signals_taken_n, o);
     for (size_t i = 0; i < commit->inbox_done_n && progress == GO_ON; i++) {
         sqlite_bind_int(w->st[ST_INBOX_DELETE], 1, commit->inbox_done[i]);
         progress = write_run(w, ST_INBOX_DELETE, o);

@@ -76,6 +76,10 @@ static const char *const statement_sql[STATEMENT_COUNT] = {
                           " WHERE created_at_ms < ?1)",
     [ST_DELIVERIES_CLEAR] = "DELETE FROM delivery WHERE key IN"
                             " (SELECT key FROM delivery WHERE session = ?1 LIMIT ?2)",
+    [ST_SIGNAL_KEEP] = "INSERT INTO signal (session, seq) VALUES (?1, ?2)",
+    [ST_SIGNAL_TAKE] = "DELETE FROM signal WHERE session = ?1 AND seq = ?2",
+    [ST_SIGNALS_CLEAR] = "DELETE FROM signal WHERE session = ?1 AND seq IN"
+                         " (SELECT seq FROM signal WHERE session = ?1 LIMIT ?2)",
     [ST_INBOX_DELETE] = "DELETE FROM inbox WHERE id = ?1",
     [ST_INBOX_INSERT] = "INSERT INTO inbox (session, kind, body, at_ms) VALUES (?1, ?2, ?3, ?4)",
     [ST_REVISION_PUT] = "INSERT INTO agent_revision (hash, agent, text) VALUES (?1, ?2, ?3)"

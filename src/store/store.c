@@ -209,6 +209,9 @@ static enum err_code check_events(const struct store_commit *commit, struct err 
         total += event->body.len + event->wire.len;
         blobs += event->blob.data.len;
     }
+    if (commit->signals_kept_n > STORE_SIGNALS_MAX)
+        return err_set(err, ERR_LIMIT, "a tick keeps %zu signals, at most %d can be",
+                       commit->signals_kept_n, (int)STORE_SIGNALS_MAX);
     for (size_t i = 0; i < commit->approvals_n; i++) {
         if (check_name(commit->approvals[i].tool, "a tool's name", err) ||
             check_body(commit->approvals[i].body, "an approval", err))

@@ -90,6 +90,7 @@ enum {
     STORE_METADATA_FILTERS_MAX = 8,
     STORE_PURGE_MAX = 1000, /* rows of a piece */
     STORE_DELIVERY_BODY_MAX = 64 * 1024,
+    STORE_SIGNALS_MAX = 1000, /* kept by one session */
 };
 
 /*
@@ -240,6 +241,14 @@ struct store_commit {
     /* What webhooks are to be told of it: new rows, pending. An erased session's go with it. */
     const struct store_delivery *deliveries;
     size_t deliveries_n;
+    /*
+     * Signals that no call has taken, by the seq of their event: those that begin to be kept with
+     * this tick (of a copy: events that are copied), and those that are kept no longer.
+     */
+    const uint32_t *signals_kept;
+    size_t signals_kept_n;
+    const uint32_t *signals_taken;
+    size_t signals_taken_n;
     /* Inbox rows that these events took up: deleted with them. One is gone: ERR_CONFLICT. */
     const int64_t *inbox_done;
     size_t inbox_done_n;
@@ -267,8 +276,9 @@ enum store_erasure {
 };
 
 struct store_load {
-    struct slice id; /* in */
-    int with_texts;  /* in: the three bodies below, too */
+    struct slice id;  /* in */
+    int with_texts;   /* in: the three bodies below, too */
+    int with_signals; /* in: the signals, too */
     /* out, with ERR_NOT_FOUND: it was there, and was erased; 0: it never was */
     int64_t erased_at_ms;
     enum store_erasure erasure; /* if it was; row.tenant is there, too */
@@ -276,6 +286,8 @@ struct store_load {
     struct slice task; /* bodies of the events that row.task_seq, end_seq, context_seq name */
     struct slice end;
     struct slice context;
+    const struct store_event *signals; /* that no call has taken, by seq; no wires */
+    size_t signals_n;
 };
 
 enum store_events_what {

@@ -66,6 +66,31 @@ static const struct {
         "\"description\":\"how many bytes at most\"}},"
         "\"required\":[\"call\"],\"additionalProperties\":false}" },
       NULL }, /* the engine's: it reads the store */
+    /* These three are the engine's, too: nothing runs, the session waits. */
+    { { "ask_user", "Asks a person a question and waits for the answer, however long that takes.",
+        "{\"type\":\"object\",\"properties\":{"
+        "\"question\":{\"type\":\"string\",\"minLength\":1,"
+        "\"description\":\"what the person is shown\"},"
+        "\"choices\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":20,"
+        "\"items\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":200},"
+        "\"description\":\"the answers to choose from; leave it out to take any\"}},"
+        "\"required\":[\"question\"],\"additionalProperties\":false}" },
+      NULL },
+    { { "sleep_until", "Waits until a time, or for so long. Give `at` or `for`, not both.",
+        "{\"type\":\"object\",\"properties\":{"
+        "\"at\":{\"type\":\"string\","
+        "\"description\":\"RFC 3339 with its zone: 2026-11-23T22:11:35Z\"},"
+        "\"for\":{\"type\":\"string\",\"description\":\"a duration: 90s, 15m, 2h, 3d\"}},"
+        "\"additionalProperties\":false}" },
+      NULL },
+    { { "wait_for_event", "Waits for an event from outside and gives its data.",
+        "{\"type\":\"object\",\"properties\":{"
+        "\"name\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":128,"
+        "\"description\":\"the event's\"},"
+        "\"timeout\":{\"type\":\"string\","
+        "\"description\":\"how long at most, a duration: 90s, 15m, 2h, 3d\"}},"
+        "\"required\":[\"name\"],\"additionalProperties\":false}" },
+      NULL },
 };
 
 const struct builtin_info *builtin_at(size_t i)

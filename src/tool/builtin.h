@@ -1,9 +1,12 @@
 /*
- * builtin.h - tools that run in this process: `now`, `echo` and `read_output`.
+ * builtin.h - tools that need no process of their own: `now`, `echo`, `read_output`, `ask_user`,
+ * `sleep_until` and `wait_for_event`.
  *
  * now:  no arguments; the time as RFC 3339 in UTC.
  * echo: {"text": "..."}; gives the text back.
  * read_output: only described here. It reads the store, so the engine carries it out.
+ * ask_user, sleep_until, wait_for_event: only described here. A session waits for them, and nothing
+ *       runs (core/waiting.h, engine/waits.c).
  */
 #ifndef TOOL_BUILTIN_H
 #define TOOL_BUILTIN_H

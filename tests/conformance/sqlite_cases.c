@@ -293,7 +293,8 @@ static void a_store_of_the_first_schema_goes_on(void **state)
     struct store_op erase = help_erase(&row, 0);
 
     help_close(h);
-    by_hand(h, "DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; DROP TABLE blob_name;"
+    by_hand(h, "DROP TABLE signal; DROP TABLE tombstone; DROP TABLE blob; DROP TABLE blob_piece; "
+               "DROP TABLE blob_name;"
                "DROP TABLE erased; DROP TABLE erased_blob; DROP TABLE approval;"
                "DROP TABLE api_key; DROP TABLE delivery; DROP TABLE schedule; DROP TABLE audit; "
                "DROP TABLE audit_anchor;"

@@ -467,8 +467,8 @@ int main(int argc, char **argv)
         help_backend = argv[1];
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return failed + store_write_cases() + store_list_cases() + store_erase_cases() +
-           store_blob_cases() + store_copy_cases() + store_approval_cases() +
+    return failed + store_signal_cases() + store_write_cases() + store_list_cases() +
+           store_erase_cases() + store_blob_cases() + store_copy_cases() + store_approval_cases() +
            store_api_key_cases() + store_audit_cases() + store_delivery_cases() +
            store_schedule_cases();
 }

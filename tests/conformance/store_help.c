@@ -103,14 +103,6 @@ static void keep_row(struct arena *arena, struct store_session *row)
     keep(arena, &row->state);
 }
 
-static void keep_load(struct arena *arena, struct store_load *load)
-{
-    keep_row(arena, &load->row);
-    keep(arena, &load->task);
-    keep(arena, &load->end);
-    keep(arena, &load->context);
-}
-
 /* A copy of an array that the store gave. */
 static void *keep_array(struct arena *arena, const void *array, size_t n, size_t size)
 {
@@ -119,6 +111,22 @@ static void *keep_array(struct arena *arena, const void *array, size_t n, size_t
     if (n > 0)
         memcpy(copy, array, n * size);
     return copy;
+}
+
+static void keep_load(struct arena *arena, struct store_load *load)
+{
+    keep_row(arena, &load->row);
+    keep(arena, &load->task);
+    keep(arena, &load->end);
+    keep(arena, &load->context);
+    if (!load->with_signals)
+        return;
+    struct store_event *signals =
+        keep_array(arena, load->signals, load->signals_n, sizeof(struct store_event));
+
+    for (size_t n = 0; n < load->signals_n; n++)
+        keep(arena, &signals[n].body);
+    load->signals = signals;
 }
 
 static void keep_events(struct arena *arena, struct store_events *op)

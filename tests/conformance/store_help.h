@@ -78,6 +78,7 @@ int store_erase_cases(void);
 int store_blob_cases(void);
 int store_copy_cases(void);
 int store_approval_cases(void);
+int store_signal_cases(void);
 int store_api_key_cases(void);
 int store_delivery_cases(void);
 int store_audit_cases(void);

@@ -16,16 +16,19 @@ const CONFIG = {
         plain: script({ text: 'ok' }),
         slow: script({ calls: [{ tool: 'wait' }] }, { text: 'done' }),
         asking: script({ calls: [{ tool: 'ask' }] }, { text: 'done' }),
+        curious: script({ calls: [{ tool: 'question', arguments: { question: 'x' } }] }, { text: 'done' }),
         stuck: script({ calls: [{ tool: 'stuck' }] }, { text: 'done' }),
     },
     tools: {
         wait: { description: 'x', exec: { command: ['./wait'] } },
         ask: { description: 'x', exec: { command: ['./ask'] }, approval: 'always' },
+        question: { builtin: 'ask_user' },
         stuck: { description: 'x', exec: { command: ['./wait'] }, effects: 'once' },
     },
     agents: {
         plain: { model: 'plain', instructions: 'x' },
         slow: { model: 'slow', instructions: 'x', tools: ['wait'] },
+        curious: { model: 'curious', instructions: 'x', tools: ['question'] },
         asking: { model: 'asking', instructions: 'x', tools: ['ask'] },
         stuck: { model: 'stuck', instructions: 'x', tools: ['stuck'] },
     },
@@ -48,8 +51,8 @@ async function rowsOf(pawl) {
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
 // The approval that a session of `asking` waits for.
-async function asked(pawl) {
-    const { id } = await pawl.create({ agent: 'asking', input: 'x' });
+async function asked(pawl, agent = 'asking') {
+    const { id } = await pawl.create({ agent, input: 'x' });
 
     return until('the question', async () =>
         (await pawl.get('/v1/approvals?status=pending')).data.find((approval) => approval.session === id));
@@ -95,6 +98,12 @@ const decide = (decision, action, outcome) => async (pawl) => {
 
     return { path: `/v1/approvals/${id}`, body: { decision, arguments_hash }, action, target, call, outcome };
 };
+const answer = async (pawl) => {
+    const { id, session: target, call } = await asked(pawl, 'curious');
+
+    return { path: `/v1/approvals/${id}`, body: { answer: 'x' }, action: 'approval.answer', target, call,
+             outcome: 'answered' };
+};
 const WRITES = {
     'POST /v1/sessions': [() => ({ path: '/v1/sessions', body: { agent: 'plain', input: 'x' },
                                    action: 'session.create' })],
@@ -115,6 +124,7 @@ const WRITES = {
 
         return { path: `/v1/sessions/${id}/fork`, action: 'session.fork', outcome: `from ${id}` };
     }],
+    'POST /v1/sessions/{id}/signals/{name}': [session('session.signal', plain, '/signals/paid', { order: 7 })],
     'POST /v1/sessions/{id}/calls/{n}/settle': [async (pawl) => {
         const { id, call } = await inDoubt(pawl);
 
@@ -122,7 +132,7 @@ const WRITES = {
                  action: 'call.settle', target: id, call, outcome: 'happened' };
     }],
     'POST /v1/approvals/{id}': [decide('approve', 'approval.approve', 'approved'),
-                                decide('reject', 'approval.reject', 'rejected')],
+                                decide('reject', 'approval.reject', 'rejected'), answer],
     'POST /v1/deliveries/{id}/redeliver': [async (pawl) => {
         const { id: target } = await until('an attempt that failed', async () =>
             (await pawl.get('/v1/deliveries?limit=1000')).data.find((delivery) => delivery.attempts > 0));

@@ -42,6 +42,7 @@ const ROUTES = {
     'POST /v1/sessions/{id}/resume': [OPERATE, {}],
     'POST /v1/sessions/{id}/retry': [OPERATE, {}],
     'POST /v1/sessions/{id}/fork': [OPERATE, {}],
+    'POST /v1/sessions/{id}/signals/{name}': [SUBMIT, {}],
     'POST /v1/sessions/{id}/calls/{n}/settle': [OPERATE, { outcome: 'happened' }],
     'GET /v1/sessions/{id}/calls/{n}/output': [READ],
     'GET /v1/approvals': [INBOX],
@@ -137,7 +138,8 @@ async function operations(pawl) {
         Object.keys(methods).map((method) => [method.toUpperCase(), path]));
 }
 
-const fill = (pattern, id, number = '3') => pattern.replace('{id}', id).replace('{n}', number);
+const fill = (pattern, id, number = '3') => pattern.replace('{id}', id).replace('{n}', number)
+    .replace('{name}', 'paid');
 
 // What stands for {id} in a pattern.
 function unknownId(pattern) {

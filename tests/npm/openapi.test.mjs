@@ -18,7 +18,7 @@ const DOCUMENT = join(ROOT, 'src/api/openapi.json');
 const ID = 'ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002';
 
 // What no configuration of this version can bring about, or only a rare moment.
-const UNSEEN_KINDS = ['model_usage', 'input_answered', 'signal', 'child_ended'];
+const UNSEEN_KINDS = ['model_usage', 'child_ended'];
 
 // By a session's input: what the provider does, at the nth request of that input.
 const behaviours = {
@@ -32,6 +32,9 @@ const behaviours = {
     ])),
     'ask people': ({ answers }) => (answers > 0 ? say('done') : ask([['asks', { n: 1 }]])),
     'ask in vain': ({ answers }) => (answers > 0 ? say('done') : ask([['hurries', {}]])),
+    'ask and wait': ({ answers }) => (answers > 0 ? say('done') : ask([
+        ['question', { question: 'Which?', choices: ['red', 'blue'] }], ['event', { name: 'paid' }],
+    ])),
     pay: ({ answers }) => (answers > 0 ? say('done') : ask([['pay', {}]])),
     'pay and look': ({ answers }) => (answers > 0 ? say('done') : ask([['pay_and_look', {}]])),
 };
@@ -55,6 +58,8 @@ async function setUp(t) {
             parameters: { type: 'object', properties: { n: { type: 'integer' } } },
         },
         hurries: { description: 'x', exec: { command: ['true'] }, approval: { expires: '1s' } },
+        question: { builtin: 'ask_user' },
+        event: { builtin: 'wait_for_event' },
         prints: { description: 'x', exec: { command: ['seq', '99999'] } },
         pay,
         pay_and_look: { ...pay, reconcile: { command: ['./paid'] } },
@@ -271,6 +276,28 @@ async function deliveries(pawl) {
     await isRefused(pawl, ['POST', `${path}/redeliver`, { now: true }], 422, 'unknown_field');
 }
 
+async function waits(pawl) {
+    const { id } = await pawl.create({ agent: 'main', input: 'ask and wait', ...CONTEXT });
+
+    await until('a question', async () =>
+        (await pawl.session(id)).waiting.some((w) => w.on === 'input'));
+    const { data } = await pawl.get('/v1/approvals?status=pending');
+    const path = `/v1/approvals/${data.find((a) => a.session === id).id}`;
+
+    await isRefused(pawl, ['POST', path, { answer: 'green' }], 422, 'not_a_choice');
+    await isRefused(pawl, ['POST', path, { answer: 'red', decision: 'approve' }], 422,
+                    'answer_and_decision');
+    await isRefused(pawl, ['POST', path, { answer: 'x'.repeat(70000) }], 413, 'answer_too_large');
+    await isRefused(pawl, ['POST', path, { decision: 'approve', arguments_hash: 'x' }], 409,
+                    'approval_is_question');
+    await pawl.post(path, { answer: 'red', by: 'anna' });
+    await isRefused(pawl, ['POST', path, { answer: 'red' }], 409, 'approval_decided');
+    await isRefused(pawl, ['POST', `/v1/sessions/${id}/signals/a%20b`], 400, 'invalid_signal_name');
+    await change(pawl, id, 'signals/paid', { order: 7 });
+    await pawl.ended(id);
+    await steps(pawl, id);
+}
+
 // Killed while its tool runs. It goes on by its command, or by a person.
 async function doubts(pawl) {
     for (const input of ['pay', 'pay and look']) {
@@ -371,6 +398,7 @@ test('every route answers as the document says', async (t) => {
                        streams(t, pawl, document)]);
     await approvals(pawl);
     await deliveries(pawl);
+    await waits(pawl);
     await doubts(pawl);
     await pawl.get('/v1/approvals');
     await interruptions(pawl);

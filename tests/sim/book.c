@@ -24,6 +24,7 @@ static void session_free(struct book_session *session)
         free(session->items[i].results);
     free(session->items);
     free(session->calls);
+    free(session->signals);
     free(session->kinds);
     free(session->patches);
     free(session->past);
@@ -281,6 +282,8 @@ static void apply(struct book_event *e)
     case EV_TOOL_RECONCILED: book_once_event(e); break;
     case EV_APPROVAL_DECIDED:
     case EV_APPROVAL_EXPIRED: book_approval_event(e); break;
+    case EV_INPUT_ANSWERED:
+    case EV_SIGNAL: book_wait_event(e); break;
     default: book_life_event(e); break;
     }
 }
@@ -467,7 +470,8 @@ int book_is_quiet(const struct book *book)
 
             if (state == TOOLING_OUT || state == TOOLING_SENT || state == TOOLING_DOUBT ||
                 state == TOOLING_LOOK ||
-                (state == TOOLING_APPROVAL && session->calls[k].due_ms != 0))
+                ((state == TOOLING_APPROVAL || state == TOOLING_WAITING) &&
+                 session->calls[k].due_ms != 0))
                 return 0; /* paused, or over: but what is out will still come back */
         }
         if (session->model.state == ASKING_RUNNING || session->model.state == ASKING_BACKOFF)

@@ -25,6 +25,7 @@ enum {
     SUSPECT_AT = 3,
     PROMPT_MS = 30000,
     KEPT_SLACK_MS = 20000, /* until retention comes round */
+    SIGNAL_NAMES = 3,      /* n1, n2, n3 */
 };
 
 enum life { LIFE_ACTIVE = 1, LIFE_ENDED, LIFE_CANCELLED };
@@ -41,7 +42,10 @@ enum tooling {
     TOOLING_PERSON,
     TOOLING_APPROVAL,
     TOOLING_EXPIRED, /* what follows must do so in the same tick */
+    TOOLING_WAITING, /* for people, a time or a signal */
+    TOOLING_CAME,    /* what it waited for: its answer must follow in the same tick */
 };
+enum waits { WAITS_NOT, WAITS_INPUT, WAITS_TIME, WAITS_SIGNAL };
 
 struct money {
     int64_t tokens;
@@ -71,6 +75,10 @@ struct book_call {
     int is_edited; /* its arguments are a person's */
     enum expiry_action on_expiry;
     int64_t expires_ms;
+    enum waits waits;
+    int is_time_up;
+    char came[TEXT_MAX]; /* what it must be answered with, or begin with if the time is up */
+    uint32_t came_seq;
     int is_orphan;         /* in doubt, and its turn is over */
     uint32_t sent_seq;     /* this attempt was sent by this event */
     uint32_t whole_bytes;  /* of its output, if that is kept beside its event; else 0 */
@@ -109,6 +117,14 @@ struct book_item {
     uint32_t started_seq; /* an answer: the model_started that asked for it */
     struct book_result *results;
     size_t results_n;
+};
+
+/* An event from outside, and the event of the call that took it, or 0. */
+struct book_signal {
+    uint32_t seq;
+    char name[8];
+    char token[TOKEN_MAX];
+    uint32_t taken_seq;
 };
 
 struct book_charge {
@@ -159,6 +175,8 @@ struct book_session {
     size_t calls_n, calls_cap;
     struct book_item *items;
     size_t items_n, items_cap;
+    struct book_signal *signals;
+    size_t signals_n;
     char context[TEXT_MAX]; /* in force, as JSON */
     char metadata[TEXT_MAX];
     char row_metadata[TEXT_MAX]; /* as the store has them */
@@ -302,6 +320,20 @@ void book_check_inbox(struct book *book); /* when nothing is on its way */
 void book_check_told(struct book *book, struct book_session *session,
                      const struct store_commit *commit);
 void book_check_deliveries(struct book *book); /* the same */
+/* book_waits.c */
+int book_waits(const struct config_tool *tool);
+void book_draw_wait(struct world *world, const struct config_tool *tool, char arguments[TEXT_MAX]);
+int book_is_wait_text(const char *text);
+int book_is_good_wait(const struct config_tool *tool, const char *text);
+void book_check_wait(struct book_event *e, struct book_call *call, const struct config_tool *tool,
+                     const struct json *decl);
+void book_begin_wait(struct book_event *e, struct book_call *call);
+void book_wait_event(struct book_event *e);
+int book_wait_timer(struct book_event *e);
+void book_wait_finished(struct book_event *e, struct book_call *call);
+void book_check_waits(struct book *book, const struct book_session *session);
+void book_copy_signals(struct book_session *session, const struct book_session *source);
+void book_check_signals(struct book *book, const struct book_session *session); /* on the disk */
 int book_in_doubt(const struct book_call *call);
 int book_asks_person(const struct book_session *session); /* nothing but people can go on */
 void book_check_reason(struct book_event *e, unsigned process, int is_crash, int counts);

@@ -173,7 +173,8 @@ int book_approval_timer(struct book_event *e)
 
 static int is_asked(const struct book_call *call)
 {
-    return call->state == TOOLING_APPROVAL || call->state == TOOLING_PERSON;
+    return call->state == TOOLING_APPROVAL || call->state == TOOLING_PERSON ||
+           (call->state == TOOLING_WAITING && call->waits == WAITS_INPUT);
 }
 
 static size_t asked_about(const struct book *book)
@@ -218,7 +219,8 @@ static void check_row(struct book *book, const struct store_approval *row)
         fail(book->world, "people are shown other arguments of call %u of ses%u", row->call,
              session->index);
     check_expiry(book, row, call);
-    if ((row->kind == APPROVAL_IN_DOUBT) != (call->state == TOOLING_PERSON))
+    if ((row->kind == APPROVAL_IN_DOUBT) != (call->state == TOOLING_PERSON) ||
+        (row->kind == APPROVAL_QUESTION) != (call->waits == WAITS_INPUT))
         fail(book->world, "people are asked something else about call %u of ses%u", row->call,
              session->index);
 }

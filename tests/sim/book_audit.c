@@ -18,6 +18,8 @@ static const struct known known[] = {
     { EV_RETRIED, { "session.retry", NULL } },
     { EV_FORKED, { "session.fork", NULL } },
     { EV_APPROVAL_DECIDED, { "approval.approve", "approval.reject" } },
+    { EV_INPUT_ANSWERED, { "approval.answer", NULL } },
+    { EV_SIGNAL, { "session.signal", NULL } },
 };
 
 static unsigned rows_of(const struct store_op *op, const char *action)

@@ -14,7 +14,8 @@ void book_keep_past(struct book_session *session)
     session->refused_n = 0;
     for (size_t i = 0; i < session->calls_n; i++)
         session->refused_n += session->calls[i].state == TOOLING_REFUSED ||
-                              session->calls[i].state == TOOLING_EXPIRED;
+                              session->calls[i].state == TOOLING_EXPIRED ||
+                              session->calls[i].state == TOOLING_CAME;
     session->past = xrealloc(session->past, session->seq * sizeof(*session->past));
     session->past[session->seq - 1] = *session;
 }
@@ -110,6 +111,7 @@ void book_copied(struct book *book, struct book_session *session, const struct s
     session->patches = NULL;
     session->patches_n = 0;
     copy_items(session, source);
+    book_copy_signals(session, source);
     copy_calls(session, source);
     session->kinds = xcalloc(n, 1);
     memcpy(session->kinds, source->kinds, n);

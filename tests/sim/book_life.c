@@ -169,6 +169,10 @@ static void retried(struct book_event *e)
 
 void book_hand_out(struct book_event *e, struct book_call *call)
 {
+    if (call->waits != WAITS_NOT) {
+        book_begin_wait(e, call);
+        return;
+    }
     call->state = e->session->is_paused ? TOOLING_HELD : TOOLING_OUT;
     call->out_process = e->world->process_n;
     call->out_seq = e->event->seq;
@@ -196,7 +200,7 @@ static void timer_fired(struct book_event *e)
     struct book_session *session = e->session;
     struct book_call *call = book_call(session, e->call);
 
-    if (book_approval_timer(e))
+    if (book_approval_timer(e) || book_wait_timer(e))
         return;
     if (call && call->state == TOOLING_DOUBT && call->due_ms <= e->event->at_ms &&
         slice_is(json_str(json_get(e->body, "which")), "reconcile")) {

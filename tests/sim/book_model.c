@@ -110,9 +110,9 @@ static void started(struct book_event *e)
 
 static int is_object(const char *text)
 {
-    return text[0] == 0 || strncmp(text, "{\"call\":", 8) == 0 || strcmp(text, "{}") == 0 ||
-           strcmp(text, "{\"a\":1}") == 0 || strcmp(text, "{\"a\":77}") == 0 ||
-           strcmp(text, "{\"b\":[1,2],\"a\":\"x\"}") == 0;
+    return text[0] == 0 || strncmp(text, "{\"call\":", 8) == 0 || book_is_wait_text(text) ||
+           strcmp(text, "{}") == 0 || strcmp(text, "{\"a\":1}") == 0 ||
+           strcmp(text, "{\"a\":77}") == 0 || strcmp(text, "{\"b\":[1,2],\"a\":\"x\"}") == 0;
 }
 
 /* What the tool must get: none is {}; the canonical form has its keys sorted. */
@@ -139,14 +139,14 @@ static int is_misfit(const struct config_tool *tool, const char *arguments)
 }
 
 static void check_fits(struct book_event *e, const struct book_call *call, const struct json *decl,
-                       const struct config_tool *tool, int is_good)
+                       const struct config_tool *tool, int is_good, int is_fit)
 {
     const struct json *fits = json_get(decl, "fits");
 
     if (json_bool(json_get(decl, "refused"), 0) == is_good)
         book_wrong(e, "call %u is %s, and recorded otherwise", call->number,
                    is_good ? "good" : "no good");
-    if (tool ? json_bool(fits, !is_good) != is_good : fits != NULL)
+    if (tool ? json_bool(fits, !is_fit) != is_fit : fits != NULL)
         book_wrong(e, "whether the arguments of call %u fit is recorded wrongly", call->number);
 }
 
@@ -177,7 +177,8 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
     struct book_session *session = e->session;
     const struct config_tool *tool = tool_of(session, given->calls[i].tool);
     const char *arguments = given->calls[i].arguments;
-    int is_good = tool && is_object(arguments) && !is_misfit(tool, arguments);
+    int is_fit = tool && is_object(arguments) && !is_misfit(tool, arguments);
+    int is_good = is_fit && book_is_good_wait(tool, arguments);
     struct book_call *call;
 
     if (session->calls_n == session->calls_cap) {
@@ -197,13 +198,16 @@ static void open_call(struct book_event *e, const struct given_answer *given, si
         !slice_is(json_str(json_get(decl, "id")), call->id) ||
         !slice_is(json_str(json_get(decl, "tool")), call->tool))
         book_wrong(e, "call %u is not the one that the model asked for", call->number);
-    check_fits(e, call, decl, tool, is_good);
+    check_fits(e, call, decl, tool, is_good, is_fit);
     call->is_once = json_bool(json_get(decl, "once"), 0);
     call->has_reconcile = json_bool(json_get(decl, "reconcile"), 0);
     if (call->is_once != is_once(e->session, call->tool))
         book_wrong(e, "call %u is recorded as once, or not, and its tool is otherwise",
                    call->number);
-    book_check_asked(e, call, decl);
+    if (book_waits(tool))
+        book_check_wait(e, call, tool, decl);
+    else
+        book_check_asked(e, call, decl);
 }
 
 static void add_answer(struct book_event *e, const struct given_answer *given)
@@ -236,6 +240,8 @@ static void begin_calls(struct book_event *e, size_t first)
     for (size_t i = first; i < session->calls_n; i++) {
         struct book_call *call = &session->calls[i];
 
+        if (call->state == TOOLING_HELD && call->waits != WAITS_NOT)
+            book_begin_wait(e, call);
         if (call->state != TOOLING_HELD || session->is_paused)
             continue;
         call->state = TOOLING_OUT;

@@ -20,7 +20,8 @@ int book_asks_person(const struct book_session *session)
 
         if (call->state == TOOLING_CLOSED || call->is_orphan)
             continue;
-        if (call->state != TOOLING_PERSON && call->state != TOOLING_APPROVAL)
+        if (call->state != TOOLING_PERSON && call->state != TOOLING_APPROVAL &&
+            call->state != TOOLING_WAITING)
             return 0;
         n++;
     }

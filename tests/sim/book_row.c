@@ -24,13 +24,23 @@ static enum session_status status_of(const struct book_session *session)
         return STATUS_PENDING;
     if (session->model.state != ASKING_NOT)
         return STATUS_RUNNING;
-    for (size_t i = 0; i < session->calls_n; i++) {
-        enum tooling state = session->calls[i].state;
+    int is_asked = 0;
+    int is_at_work = 0;
 
-        if ((state == TOOLING_PERSON || state == TOOLING_APPROVAL) && !session->calls[i].is_orphan)
+    for (size_t i = 0; i < session->calls_n; i++) {
+        const struct book_call *call = &session->calls[i];
+        int is_waiting = call->state == TOOLING_WAITING;
+
+        if (call->state == TOOLING_CLOSED || call->is_orphan)
+            continue;
+        if (call->state == TOOLING_PERSON || call->state == TOOLING_APPROVAL)
             return STATUS_AWAITING_HUMAN_APPROVAL;
+        is_asked |= is_waiting && call->waits == WAITS_INPUT;
+        is_at_work |= !is_waiting;
     }
-    return STATUS_AWAITING_TOOL;
+    if (is_asked)
+        return STATUS_AWAITING_INPUT;
+    return is_at_work ? STATUS_AWAITING_TOOL : STATUS_SLEEPING;
 }
 
 static int64_t sooner(int64_t a_ms, int64_t b_ms)
@@ -52,7 +62,8 @@ static int64_t wake_at_ms(const struct book_session *session)
     for (size_t i = 0; i < session->calls_n; i++) {
         enum tooling state = session->calls[i].state;
 
-        if (state == TOOLING_BACKOFF || state == TOOLING_DOUBT || state == TOOLING_APPROVAL)
+        if (state == TOOLING_BACKOFF || state == TOOLING_DOUBT || state == TOOLING_APPROVAL ||
+            state == TOOLING_WAITING)
             due_ms = sooner(due_ms, session->calls[i].due_ms);
     }
     return due_ms;
@@ -129,6 +140,7 @@ void book_check_row(struct book *book, const struct book_session *session,
     };
 
     check_dues(book, session);
+    book_check_waits(book, session);
     if (strcmp(session->row_metadata, session->metadata) != 0)
         fail(book->world, "ses%u: the row has the metadata %s, the journal %s", session->index,
              session->row_metadata, session->metadata);

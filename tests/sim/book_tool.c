@@ -64,6 +64,10 @@ static void finished(struct book_event *e)
     struct slice output = json_str(json_get(e->body, "output"));
     char text[OUTPUT_TEXT_MAX];
 
+    if (call->waits != WAITS_NOT) {
+        book_wait_finished(e, call);
+        return;
+    }
     if (e->attempt > call->attempt ||
         (e->attempt == call->attempt &&
          call->state != (call->is_once ? TOOLING_SENT : TOOLING_OUT) && !book_in_doubt(call)))

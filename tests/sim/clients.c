@@ -22,16 +22,18 @@ struct asked {
     int call_was_there;   /* SETTLE: the call, when this was sent */
     uint32_t attempt;     /* SETTLE: that was in doubt, and a person was asked; or 0 */
     char hash[SHA256_TEXT_MAX]; /* DECIDE */
+    char said[TEXT_MAX];        /* ANSWER, SIGNAL: instead of the text */
+    char name[8];               /* SIGNAL */
     char by[8];
     unsigned number;
 };
 
 static const char *kind_name(enum engine_request_kind kind)
 {
-    static const char *const names[ENGINE_REQUEST_KIND_COUNT] = { "create", "message", "cancel",
-                                                                  "pause",  "resume",  "retry",
-                                                                  "patch",  "settle",  "fork",
-                                                                  "decide", "erase" };
+    static const char *const names[ENGINE_REQUEST_KIND_COUNT] = {
+        "create", "message", "cancel", "pause",  "resume", "retry", "patch",
+        "settle", "fork",    "decide", "answer", "signal", "erase"
+    };
     return names[kind];
 }
 
@@ -45,9 +47,9 @@ static int is_acked(const struct asked *asked)
 static enum event_kind event_of(enum engine_request_kind kind)
 {
     static const enum event_kind kinds[ENGINE_REQUEST_KIND_COUNT] = {
-        EV_CREATED, EV_MESSAGE,          EV_CANCELLED,       EV_PAUSED,
-        EV_RESUMED, EV_RETRIED,          EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED,
-        EV_FORKED,  EV_APPROVAL_DECIDED, EV_KIND_COUNT,
+        EV_CREATED,        EV_MESSAGE,         EV_CANCELLED,       EV_PAUSED, EV_RESUMED,
+        EV_RETRIED,        EV_CONTEXT_CHANGED, EV_TOOL_RECONCILED, EV_FORKED, EV_APPROVAL_DECIDED,
+        EV_INPUT_ANSWERED, EV_SIGNAL,          EV_KIND_COUNT,
     };
     return kinds[kind];
 }
@@ -144,6 +146,23 @@ static void check_decide_refused(const struct asked *asked, const struct book_se
          request->err.msg);
 }
 
+/* A person who is asked, and says what may be said, is heard. */
+static void check_answer_refused(const struct asked *asked, const struct book_session *session)
+{
+    const struct engine_request *request = &asked->request;
+    const struct book_call *call = book_call(session, request->call);
+    int is_asked = call && call->state == TOOLING_WAITING && call->waits == WAITS_INPUT;
+    int is_choice = strcmp(asked->said, "x") == 0 || strcmp(asked->said, "y") == 0;
+
+    if (request->err.code == ERR_CONFLICT && is_asked)
+        fail(asked->world, "request %u was refused, and a person was asked: %s", asked->number,
+             request->err.msg);
+    if (request->err.code == ERR_INVALID &&
+        (!call || is_choice || !strstr(call->arguments, "choices")))
+        fail(asked->world, "request %u is an answer to choose, and was refused: %s", asked->number,
+             request->err.msg);
+}
+
 static void check_refused(const struct asked *asked)
 {
     struct world *world = asked->world;
@@ -172,10 +191,15 @@ static void check_refused(const struct asked *asked)
         check_decide_refused(asked, session);
         return;
     }
+    if (request->kind == ENGINE_ANSWER) {
+        check_answer_refused(asked, session);
+        return;
+    }
     if (request->err.code == ERR_NOT_FOUND)
         fail(world, "request %u: ses%u is there, and was not found", asked->number, session->index);
     if (request->err.code == ERR_CONFLICT &&
-        (((request->kind == ENGINE_MESSAGE || request->kind == ENGINE_PATCH) &&
+        (((request->kind == ENGINE_MESSAGE || request->kind == ENGINE_PATCH ||
+           request->kind == ENGINE_SIGNAL) &&
           session->life != LIFE_CANCELLED) ||
          (request->kind == ENGINE_CANCEL && session->end_seq == 0)))
         fail(world, "request %u was refused: %s", asked->number, request->err.msg);
@@ -223,11 +247,13 @@ static void submit(struct asked *asked)
 
     asked->was_acked_before = asked->first != asked && is_acked(asked->first);
     request->session = slice_of(asked->session);
-    request->text = slice_of(asked->text);
+    request->text = slice_of(asked->said[0] ? asked->said : asked->text);
+    request->name = slice_of(asked->name);
     /* A copy has no text of its own: who asked for it is found again in its journal. */
-    request->by = request->kind == ENGINE_FORK     ? slice_of(asked->text)
-                  : request->kind == ENGINE_DECIDE ? slice_of(asked->by)
-                                                   : SLICE_LIT("sim");
+    request->by = request->kind == ENGINE_FORK ? slice_of(asked->text)
+                  : request->kind == ENGINE_DECIDE || request->kind == ENGINE_ANSWER
+                      ? slice_of(asked->by)
+                      : SLICE_LIT("sim");
     request->done = on_done;
     request->arg = asked;
     request->idempotency = (struct store_idempotency){
@@ -375,6 +401,66 @@ void clients_decide_all(struct world *world)
     }
 }
 
+/* Mostly to a question that is asked; a choice where there are choices, mostly. */
+static void answer(struct world *world, const struct book_session *session, uint32_t call)
+{
+    struct asked *asked = asked_new(world, ENGINE_ANSWER);
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    (void)snprintf(asked->by, sizeof(asked->by), "p%u", below(world, 4));
+    (void)snprintf(asked->said, sizeof(asked->said), "%s", below(world, 2) ? "x" : "y");
+    if (below(world, 4) == 0)
+        (void)snprintf(asked->said, sizeof(asked->said), "%s", asked->text);
+    asked->request.call = call ? call : below(world, session->last_call + 2);
+    for (size_t i = 0; i < session->calls_n && !call && below(world, 20); i++) {
+        if (session->calls[i].state == TOOLING_WAITING && session->calls[i].waits == WAITS_INPUT)
+            asked->request.call = session->calls[i].number;
+    }
+    submit(asked);
+}
+
+static void send_signal(struct world *world, const struct book_session *session, const char *name)
+{
+    struct asked *asked = asked_new(world, ENGINE_SIGNAL);
+
+    (void)snprintf(asked->session, sizeof(asked->session), "%s", session->id);
+    (void)snprintf(asked->name, sizeof(asked->name), "%s", name);
+    (void)snprintf(asked->said, sizeof(asked->said), "{\"t\":\"%s\"}", asked->text);
+    submit(asked);
+}
+
+static void send_any_signal(struct world *world, const struct book_session *session)
+{
+    static const char *const names[SIGNAL_NAMES] = { "n1", "n2", "n3" };
+
+    send_signal(world, session, names[below(world, SIGNAL_NAMES)]);
+}
+
+void clients_answer_all(struct world *world)
+{
+    const struct book *book = world->book;
+
+    for (size_t i = 0; i < book->sessions_n; i++) {
+        const struct book_session *session = book->sessions[i];
+
+        for (size_t k = 0; k < session->calls_n; k++) {
+            const struct book_call *call = &session->calls[k];
+
+            if (call->state != TOOLING_WAITING || below(world, 4) == 0)
+                continue;
+            if (call->waits == WAITS_INPUT)
+                answer(world, session, call->number);
+            if (call->waits == WAITS_SIGNAL) {
+                char name[8];
+
+                (void)snprintf(name, sizeof(name), "%.2s",
+                               call->arguments + strlen("{\"name\":\""));
+                send_signal(world, session, name);
+            }
+        }
+    }
+}
+
 static int needs_person(const struct book_session *session)
 {
     for (size_t i = 0; i < session->calls_n; i++) {
@@ -416,6 +502,8 @@ static void replay(struct world *world)
     asked->request.arguments = first->request.arguments;
     memcpy(asked->hash, first->hash, sizeof(asked->hash));
     memcpy(asked->by, first->by, sizeof(asked->by));
+    memcpy(asked->said, first->said, sizeof(asked->said));
+    memcpy(asked->name, first->name, sizeof(asked->name));
     asked->request.hash = slice_of(asked->hash);
     memcpy(asked->text, first->text, sizeof(asked->text));
     memcpy(asked->key, first->key, sizeof(asked->key));
@@ -455,6 +543,10 @@ void client_act(struct world *world, enum act act)
             settle(world, session);
         else if (session && act == ACT_DECIDE)
             decide(world, session, 0);
+        else if (session && act == ACT_ANSWER)
+            answer(world, session, 0);
+        else if (session && act == ACT_SIGNAL)
+            send_any_signal(world, session);
         else if (session && act == ACT_FORK)
             fork_session(world, session);
         else if (session)
@@ -494,6 +586,9 @@ static unsigned times_said(const struct book *book, const char *text)
         for (size_t k = 0; k < session->items_n; k++) /* what was copied was said elsewhere */
             n += !session->items[k].is_answer && session->items[k].seq > session->forked_seq &&
                  strcmp(session->items[k].token, text) == 0;
+        for (size_t k = 0; k < session->signals_n; k++)
+            n += session->signals[k].seq > session->forked_seq &&
+                 strcmp(session->signals[k].token, text) == 0;
         for (size_t k = 0; k < session->patches_n; k++)
             n += strcmp(session->patches[k], text) == 0;
     }
@@ -528,8 +623,9 @@ void clients_check(struct world *world)
 
         if (!asked->is_answered)
             fail(world, "request %u was never answered", asked->number);
-        if (asked->first == asked && (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE ||
-                                      kind == ENGINE_PATCH || kind == ENGINE_FORK))
+        if (asked->first == asked &&
+            (kind == ENGINE_CREATE || kind == ENGINE_MESSAGE || kind == ENGINE_PATCH ||
+             kind == ENGINE_FORK || kind == ENGINE_SIGNAL))
             check_said(asked);
     }
 }

@@ -147,7 +147,8 @@ static enum fate draw_fate(struct world *world)
     return FATE_WELL;
 }
 
-/* A page or a piece may end before its limit, and says so. */
+/* A page or a piece may end before its limit, and says so. In peace what was erased goes in the
+ * time that is left, however long its journal was. */
 static void shorten(const struct world *world, struct store_op *op)
 {
     uint32_t most = world->weights.page_rows;
@@ -158,7 +159,7 @@ static void shorten(const struct world *world, struct store_op *op)
         op->scan.limit = most;
     if (op->kind == STORE_ERASE && op->erase.limit > most)
         op->erase.limit = most;
-    if (op->kind == STORE_PURGE && op->purge.limit > most)
+    if (op->kind == STORE_PURGE && op->purge.limit > most && !world->is_peace)
         op->purge.limit = most;
 }
 

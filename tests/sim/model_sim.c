@@ -73,7 +73,10 @@ static void draw_call(struct sim_call *s, const struct book_session *session, si
     const char *arguments = good[below(world, ARRAY_LEN(good))];
     char reading[TEXT_MAX];
 
-    if (drawn->builtin && strcmp(drawn->builtin, "read_output") == 0) {
+    if (book_waits(drawn)) {
+        book_draw_wait(world, drawn, reading);
+        arguments = reading;
+    } else if (drawn->builtin && strcmp(drawn->builtin, "read_output") == 0) {
         book_draw_reading(world, session, reading);
         arguments = reading;
     }

@@ -41,7 +41,7 @@ static void draw_approval(struct world *world, size_t i)
     struct sim_approval *approval = &world->scene.approvals[i];
 
     *approval = (struct sim_approval){ 0 };
-    if (!chance(world, world->weights.tool_approval))
+    if (book_waits(&world->scene.tools[i]) || !chance(world, world->weights.tool_approval))
         return;
     approval->approvers = 1 + below(world, 3);
     approval->is_conditional = below(world, 2) != 0;
@@ -58,6 +58,15 @@ static void draw_approval(struct world *world, size_t i)
     world->scene.tools[i].approval = approval->text;
 }
 
+static const char *draw_builtin(struct world *world)
+{
+    static const char *const waits[] = { "ask_user", "sleep_until", "wait_for_event" };
+
+    if (chance(world, world->weights.tool_waits))
+        return waits[below(world, ARRAY_LEN(waits))];
+    return below(world, 3) ? "read_output" : "echo";
+}
+
 static void draw_tool(struct world *world, size_t i)
 {
     static const char *const command[] = { "./tool", NULL };
@@ -72,7 +81,9 @@ static void draw_tool(struct world *world, size_t i)
         .name = name(scene, "tool", i),
         .description = "does something",
         .parameters = parameters[below(world, ARRAY_LEN(parameters))],
-        .kind = below(world, 3) ? TOOL_KIND_EXEC : TOOL_KIND_BUILTIN,
+        .kind = below(world, 3) && !chance(world, world->weights.tool_waits / 2)
+                    ? TOOL_KIND_EXEC
+                    : TOOL_KIND_BUILTIN,
         .command = command,
         .timeout_ms = 1000 + below(world, 30000),
         .retry = draw_retry(world),
@@ -83,7 +94,7 @@ static void draw_tool(struct world *world, size_t i)
         scene->tools[i].reconcile_timeout_ms = 1000 + below(world, 30000);
     }
     if (scene->tools[i].kind == TOOL_KIND_BUILTIN)
-        scene->tools[i].builtin = below(world, 3) ? "read_output" : "echo";
+        scene->tools[i].builtin = draw_builtin(world);
     draw_approval(world, i);
 }
 

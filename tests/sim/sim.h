@@ -44,9 +44,10 @@ struct weights {
     uint32_t tool_long;      /* says more than the model may read */
     uint32_t tool_once;      /* percent of the tools: effects: once */
     uint32_t tool_approval;  /* percent of the tools: people must agree */
+    uint32_t tool_waits;     /* percent of the builtins: a question, a sleep, a wait for a signal */
     uint32_t config_changes; /* restarts: a model or a tool is gone, or back */
     uint32_t pill;           /* percent of sessions under which the process dies */
-    uint32_t act[15];        /* enum act: how often which */
+    uint32_t act[17];        /* enum act: how often which */
     uint32_t pause_ms;       /* between two acts, at most */
     uint32_t keyed;          /* requests with an Idempotency-Key */
     uint32_t sessions_max;
@@ -62,6 +63,8 @@ enum act {
     ACT_PATCH,
     ACT_SETTLE,
     ACT_DECIDE,
+    ACT_ANSWER,
+    ACT_SIGNAL,
     ACT_FORK,
     ACT_ERASE,
     ACT_REPLAY,
@@ -197,6 +200,7 @@ void clients_check(struct world *world); /* at the end: what was acknowledged is
 void clients_resume_all(struct world *world);
 void clients_settle_all(struct world *world);      /* what only people can tell */
 void clients_decide_all(struct world *world);      /* what people are asked */
+void clients_answer_all(struct world *world);      /* questions, and waits for signals */
 size_t clients_waiting(const struct world *world); /* requests without an answer */
 void clients_release(struct world *world);
 

@@ -120,6 +120,7 @@ static void verify(struct world *world, const struct book_session *session)
         fail(world, "ses%u: its journal does not fold to its stored state", session->index);
     check_waits(&fold);
     check_outputs(&fold);
+    book_check_signals(world->book, session);
 }
 
 /* A process that has lived on in peace has seen to all that was erased. */

@@ -64,7 +64,8 @@ static void draw_weights(struct world *world)
         [ACT_CREATE] = 30, [ACT_MESSAGE] = 20, [ACT_CANCEL] = 5,  [ACT_PAUSE] = 8,
         [ACT_RESUME] = 12, [ACT_RETRY] = 12,   [ACT_SETTLE] = 15, [ACT_DECIDE] = 30,
         [ACT_REPLAY] = 10, [ACT_CRASH] = 15,   [ACT_DRAIN] = 8,   [ACT_JUMP] = 5,
-        [ACT_PATCH] = 12,  [ACT_FORK] = 6,     [ACT_ERASE] = 3,
+        [ACT_PATCH] = 12,  [ACT_FORK] = 6,     [ACT_ERASE] = 3,   [ACT_ANSWER] = 30,
+        [ACT_SIGNAL] = 30,
     };
     struct weights *w = &world->weights;
 
@@ -86,6 +87,7 @@ static void draw_weights(struct world *world)
     w->tool_long = draw(world, 100);
     w->tool_once = below(world, 2) ? below(world, 101) : 0;
     w->tool_approval = below(world, 2) ? below(world, 101) : 0;
+    w->tool_waits = below(world, 3) ? below(world, 101) : 0;
     w->config_changes = draw(world, 30);
     w->pill = below(world, 6) == 0 ? 40 : 0;
     for (size_t i = 0; i < ACT_COUNT; i++)
@@ -334,6 +336,8 @@ static void peace(struct world *world)
     until_quiet(world);
     for (int i = 0; i < 8; i++) { /* what is approved may ask for more */
         clients_decide_all(world);
+        until_quiet(world);
+        clients_answer_all(world);
         until_quiet(world);
         clients_settle_all(world);
         until_quiet(world);

@@ -1,7 +1,7 @@
 /*
  * config_unit.h - a folder with a pawl.yaml and what it may name, loaded with other rooms'
- * knowledge stood in for: the builtins `now` and `echo`, and scripts that are one without the word
- * WRONG.
+ * knowledge stood in for: the builtins `now`, `echo` and `sleep_until`, and scripts that are one
+ * without the word WRONG.
  */
 #ifndef UNIT_CONFIG_UNIT_H
 #define UNIT_CONFIG_UNIT_H
@@ -21,7 +21,7 @@ static char test_dir[64];
 static inline int known_builtin(struct slice name, const char **ret_description,
                                 const char **ret_parameters)
 {
-    if (!slice_is(name, "now") && !slice_is(name, "echo"))
+    if (!slice_is(name, "now") && !slice_is(name, "echo") && !slice_is(name, "sleep_until"))
         return 0;
     *ret_description = "A builtin.";
     *ret_parameters = "{\"type\": \"object\", \"properties\": {}}";
@@ -30,7 +30,7 @@ static inline int known_builtin(struct slice name, const char **ret_description,
 
 static inline const char *known_builtin_name(size_t i)
 {
-    static const char *const names[] = { "now", "echo", NULL };
+    static const char *const names[] = { "now", "echo", "sleep_until", NULL };
 
     return names[i];
 }

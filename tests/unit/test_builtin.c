@@ -143,7 +143,7 @@ static void each_has_a_name_and_a_schema(void **state)
         assert_true(slice_is(json_str(json_get(root, "type")), "object"));
         json_free(root);
     }
-    assert_int_equal(n, 3);
+    assert_int_equal(n, 6);
     assert_null(builtin_find(SLICE_LIT("no")));
 }
 

@@ -76,7 +76,7 @@ static void the_end_is_shown_once_it_has_come(void **state)
 
 static void what_it_waits_for_is_named(void **state)
 {
-    static const struct call_name name = { 2, { "largest", 7 } };
+    static const struct call_name name = { .call = 2, .tool = { "largest", 7 } };
     const struct call_names names = { &name, 1 };
     struct store_load load = some_session();
     struct session_state session = { 0 };
