@@ -74,6 +74,9 @@ int ask_check_phase(const struct ask *ask, struct refusal *ret_refusal);
 /* That who asks does this to the target, of that tenant: written with ask->op, which is set. */
 void ask_audit(struct ask *ask, enum audit_action action, struct slice target, struct slice tenant);
 
+/* sessions_write.c: why the engine did not do it. Whose session it was is ask->match.id. */
+void ask_refuse_change(struct ask *ask, const struct engine_request *request);
+
 /* Submits ask->op, which the caller has filled in; done gets the ask. */
 void ask_submit(struct ask *ask, store_done_fn *done);
 

@@ -24,6 +24,8 @@ route_fn agents_list;    /* agents_list.c */
 route_fn schedules_list; /* schedules_list.c */
 route_fn openapi_get;    /* openapi.c */
 
+route_fn triggers_take; /* triggers.c */
+
 /* health.c */
 route_fn livez_get, readyz_get, version_get;
 

@@ -43,6 +43,7 @@ static const struct route routes[] = {
     { "POST", "/v1/keys", RIGHT_ADMIN, keys_create, no_query },
     { "GET", "/v1/keys", RIGHT_ADMIN, keys_list, keys_query },
     { "DELETE", "/v1/keys/{id}", RIGHT_ADMIN, keys_revoke, no_query },
+    { "POST", "/v1/triggers/{id}", RIGHT_OPEN, triggers_take, no_query }, /* signed */
     { "GET", "/v1/version", RIGHT_OPEN, version_get, no_query },
     { "GET", "/livez", RIGHT_OPEN, livez_get, no_query },
     { "GET", "/readyz", RIGHT_OPEN, readyz_get, no_query },

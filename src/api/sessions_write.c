@@ -126,7 +126,7 @@ static void refuse_missing(struct ask *ask, const struct engine_request *request
         ask_no_session(ask);
 }
 
-static void refuse_change(struct ask *ask, const struct engine_request *request)
+void ask_refuse_change(struct ask *ask, const struct engine_request *request)
 {
     const char *text = request->err.msg;
 
@@ -242,7 +242,7 @@ static void on_changed(struct engine_request *request, void *arg)
         return;
     }
     if (request->err.code) {
-        refuse_change(ask, request);
+        ask_refuse_change(ask, request);
         return;
     }
     if (request->kind == ENGINE_ERASE) {

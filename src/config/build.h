@@ -45,6 +45,7 @@ void build_tools(struct build *build);
 void build_agents(struct build *build);
 void build_webhooks(struct build *build);
 void build_schedules(struct build *build);
+void build_triggers(struct build *build);
 void build_write_paths(struct build *build); /* what no tool may change; of a tree without errors */
 void build_warnings(struct build *build);    /* of what nobody uses */
 
@@ -55,6 +56,9 @@ void build_reconcile(struct build *build, struct config_tool *tool, struct field
 void build_approval(struct build *build, struct config_tool *tool, struct fields fields);
 
 /* The rest are helpers of those. */
+
+/* The key in a secret of Standard Webhooks. 0: it is none, and that is reported. */
+int build_signing_key(struct build *build, const struct yaml_node *node, struct slice *ret_key);
 struct retry_policy build_retry(struct build *build, struct fields retry);
 const char *build_text(struct build *build, struct slice text); /* a copy; "" for { NULL } */
 const char *build_own(struct build *build, struct buf *text);   /* takes it over */

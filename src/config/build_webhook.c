@@ -81,16 +81,13 @@ static void wipe(struct buf *key)
     buf_release(key);
 }
 
-static void add_secret(struct build *build, struct config_webhook *webhook,
-                       const struct yaml_node *node)
+int build_signing_key(struct build *build, const struct yaml_node *node, struct slice *ret_key)
 {
     static const char prefix[] = SECRET_PREFIX;
     size_t len = sizeof(prefix) - 1;
     CLEANUP(wipe) struct buf key = { .max = SECRET_TEXT_MAX };
     struct err err = { 0 };
 
-    if (node->is_bad)
-        return;
     if (node->text.len < len || memcmp(node->text.ptr, prefix, len) != 0 ||
         base64_add(&key, (struct slice){ node->text.ptr + len, node->text.len - len }, &err) ||
         key.len < KEY_BYTES_MIN || key.len > KEY_BYTES_MAX) {
@@ -99,14 +96,22 @@ static void add_secret(struct build *build, struct config_webhook *webhook,
                      " and %d to %d random bytes in base64; make one with: echo " SECRET_PREFIX
                      "$(head -c 32 /dev/urandom | base64)",
                      yaml_path(node).text, KEY_BYTES_MIN, KEY_BYTES_MAX);
-        return;
+        return 0;
     }
-    if (webhook->keys_n == CONFIG_WEBHOOK_KEYS_MAX) /* reported: there are too many */
-        return;
-    struct slice *to = &webhook->keys[webhook->keys_n++];
+    ret_key->len = key.len;
+    ret_key->ptr = build_own(build, &key);
+    return 1;
+}
 
-    to->len = key.len;
-    to->ptr = build_own(build, &key);
+static void add_secret(struct build *build, struct config_webhook *webhook,
+                       const struct yaml_node *node)
+{
+    struct slice key;
+
+    if (node->is_bad || webhook->keys_n == CONFIG_WEBHOOK_KEYS_MAX) /* reported: too many */
+        return;
+    if (build_signing_key(build, node, &key))
+        webhook->keys[webhook->keys_n++] = key;
 }
 
 static void build_secrets(struct build *build, struct config_webhook *webhook, struct fields fields)

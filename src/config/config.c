@@ -94,6 +94,7 @@ static int build_config(struct config_impl *impl, const struct config_known *kno
     build_agents(&build);
     build_webhooks(&build);
     build_schedules(&build);
+    build_triggers(&build);
     if (report_errors(report) == 0)
         build_write_paths(&build);
     if (report_errors(report) > 0)
@@ -180,6 +181,11 @@ const struct config_model *config_model(const struct config *config, struct slic
 const struct config_tool *config_tool(const struct config *config, struct slice name)
 {
     return find(config->tools, config->tools_n, sizeof(*config->tools), name);
+}
+
+const struct config_trigger *config_trigger(const struct config *config, struct slice name)
+{
+    return find(config->triggers, config->triggers_n, sizeof(*config->triggers), name);
 }
 
 const struct config_agent *config_agent(const struct config *config, struct slice name)

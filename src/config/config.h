@@ -127,6 +127,26 @@ struct config_schedule {
     int is_enabled;
 };
 
+/* A template (core/fill.h), checked. */
+struct config_template {
+    const char *name;
+    const char *text;
+};
+
+/* A signed webhook from outside: it begins a session, or says something to one. */
+struct config_trigger {
+    const char *name;
+    struct slice keys[CONFIG_WEBHOOK_KEYS_MAX]; /* secret: bytes; each of them is good */
+    size_t keys_n;
+    int is_github;
+    const struct config_agent *agent; /* NULL: it is a message */
+    const char *text;                 /* template of the input or the content */
+    const char *context;              /* a JSON object of strings, or "" */
+    const struct config_template *metadata;
+    size_t metadata_n;
+    const char *session; /* template of the message's session */
+};
+
 /* 0: no such limit. */
 struct config_retention {
     int64_t age_ms; /* since the end of a session */
@@ -149,6 +169,8 @@ struct config {
     size_t agents_n;
     const struct config_schedule *schedules;
     size_t schedules_n;
+    const struct config_trigger *triggers;
+    size_t triggers_n;
     struct config_limits limits;
     struct config_retention retention;
     const struct config_webhook *webhooks;
@@ -183,6 +205,7 @@ const char *config_store_path(const struct config *config);
 const struct config_account *config_account(const struct config *config, struct slice name);
 const struct config_model *config_model(const struct config *config, struct slice name);
 const struct config_tool *config_tool(const struct config *config, struct slice name);
+const struct config_trigger *config_trigger(const struct config *config, struct slice name);
 const struct config_agent *config_agent(const struct config *config, struct slice name);
 
 #endif

@@ -1,5 +1,7 @@
 #include "config/keys.h"
 
+#include "config/keys_outside.h"
+
 #define LATER .is_later = 1
 
 static const struct key keys[] = {
@@ -74,7 +76,14 @@ static const struct key keys[] = {
       .max = "16",
       .fallback_text = "none",
       .about = "Who is told of what happens: [webhooks.md](webhooks.md)." },
-    { .section = SECTION_TOP, .name = "triggers", LATER, .about = "Webhooks that start sessions." },
+    { .section = SECTION_TOP,
+      .name = "triggers",
+      .type = VALUE_NAMED_MAPS,
+      .inner = SECTION_TRIGGER,
+      .max = "1000",
+      .fallback_text = "none",
+      .about = "Signed webhooks from outside that begin sessions or speak to them: "
+               "[triggers.md](triggers.md)." },
     { .section = SECTION_TOP,
       .name = "schedules",
       .type = VALUE_NAMED_MAPS,
@@ -644,111 +653,20 @@ static const struct key keys[] = {
       .fallback_text = "no limit",
       .about = "What the store may have in use: if it is more, the longest-ended sessions go, "
                "whatever their age, until it fits." },
-
-    { .section = SECTION_WEBHOOK,
-      .name = "name",
-      .type = VALUE_TEXT,
-      .is_required = 1,
-      .max = "64B",
-      .about = "What it is called in lists and log lines, of the characters a-z 0-9 -. What it is "
-               "still to be told is kept under this name." },
-    { .section = SECTION_WEBHOOK,
-      .name = "url",
-      .type = VALUE_TEXT,
-      .is_required = 1,
-      .max = "2KiB",
-      .about = "Where it is told: `http` or `https`, without a user and a password." },
-    { .section = SECTION_WEBHOOK,
-      .name = "secret",
-      .type = VALUE_SECRETS,
-      .is_required = 1,
-      .max = "3",
-      .about = "What signs, best as `${NAME}`: `whsec_` and 24 to 64 random bytes in base64. A "
-               "list of up to 3 while one is changed for another: all of them sign. It is never "
-               "printed or stored." },
-    { .section = SECTION_WEBHOOK,
-      .name = "events",
-      .type = VALUE_TEXTS,
-      .max = "32",
-      .fallback_text = "all",
-      .about = "What it is told of, see [webhooks.md](webhooks.md)." },
-    { .section = SECTION_WEBHOOK,
-      .name = "allow_private",
-      .type = VALUE_CHOICE,
-      .choices = { "true", "false" },
-      .fallback = "false",
-      .about = "Whether its address may be one of this machine or of a private network." },
-
-    { .section = SECTION_SCHEDULE,
-      .name = "cron",
-      .type = VALUE_TEXT,
-      .min = "1B",
-      .max = "256B",
-      .fallback_text = "none",
-      .about = "When, again and again: five fields as in crontab, such as `0 3 * * mon-fri`, or "
-               "`@daily`. A schedule has this or `at`." },
-    { .section = SECTION_SCHEDULE,
-      .name = "at",
-      .type = VALUE_TEXT,
-      .max = "64B",
-      .fallback_text = "none",
-      .about = "When, once: a time with its offset, such as `2027-01-31T09:00:00+01:00`." },
-    { .section = SECTION_SCHEDULE,
-      .name = "zone",
-      .type = VALUE_TEXT,
-      .max = "63B",
-      .fallback = "UTC",
-      .about = "The time zone of `cron`, such as `Europe/Berlin`." },
-    { .section = SECTION_SCHEDULE,
-      .name = "agent",
-      .type = VALUE_NAME,
-      .is_required = 1,
-      .max = "64B",
-      .about = "The agent that its sessions run." },
-    { .section = SECTION_SCHEDULE,
-      .name = "input",
-      .type = VALUE_TEXT,
-      .is_required = 1,
-      .min = "1B",
-      .max = "1MiB",
-      .about = "What it is told." },
-    { .section = SECTION_SCHEDULE,
-      .name = "context",
-      .type = VALUE_TEXT_MAP,
-      .max = "64",
-      .fallback_text = "none",
-      .about = "The sessions' context: what `{{context.NAME}}` in the agent's instructions is." },
-    { .section = SECTION_SCHEDULE,
-      .name = "metadata",
-      .type = VALUE_TEXT_MAP,
-      .max = "62",
-      .fallback_text = "none",
-      .about = "The sessions' metadata. `schedule` and `scheduled_for` are added to them." },
-    { .section = SECTION_SCHEDULE,
-      .name = "missed",
-      .type = VALUE_CHOICE,
-      .fallback = "once",
-      .choices = { "once", "skip" },
-      .about = "What follows when no server ran at the time, or the clock was set over it. `once`: "
-               "one session, for the last time that was missed. `skip`: none until the next." },
-    { .section = SECTION_SCHEDULE,
-      .name = "enabled",
-      .type = VALUE_CHOICE,
-      .fallback = "true",
-      .choices = { "true", "false" },
-      .about = "`false`: it begins none." },
 };
 
 const struct key *keys_at(size_t i)
 {
-    return i < ARRAY_LEN(keys) ? &keys[i] : NULL;
+    return i < ARRAY_LEN(keys) ? &keys[i] : keys_outside_at(i - ARRAY_LEN(keys));
 }
 
 const struct key *keys_find(enum section section, struct slice name)
 {
-    for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-        if (keys[i].section == section && slice_is(name, keys[i].name))
-            return &keys[i];
+    const struct key *key;
+
+    for (size_t i = 0; (key = keys_at(i)); i++)
+        if (key->section == section && slice_is(name, key->name))
+            return key;
     return NULL;
 }
 
@@ -772,6 +690,8 @@ const char *section_title(enum section section)
     case SECTION_RETENTION: return "retention";
     case SECTION_WEBHOOK: return "webhooks[]";
     case SECTION_SCHEDULE: return "schedules.NAME";
+    case SECTION_TRIGGER: return "triggers.NAME";
+    case SECTION_TRIGGER_MESSAGE: return "triggers.NAME.message";
     case SECTION_COUNT: break;
     }
     assert_failed("a section has a title", __FILE__, __LINE__);

@@ -24,7 +24,7 @@ const SERVE = /^(?:systemctl start pawl|pawl serve(?<args>[^&|;#]*))(?:\s+#.*)?$
 const STOP = /^systemctl stop pawl$/;
 // And whatever else has a block. (The example in docs/configuration.md is tests/unit's.)
 const TESTED = ['README.md', 'docs/api.md', 'docs/cli.md', 'docs/keys.md',
-                'docs/operations.md', 'docs/schedules.md'];
+                'docs/operations.md', 'docs/schedules.md', 'docs/triggers.md'];
 
 const SHIMS = {
     // `init` writes the port of the documents.

@@ -28,3 +28,30 @@ test('standardwebhooks accepts what is sent, with each secret, and nothing else'
     }
     assert.throws(() => new Webhook(newSecret()).verify(text, headers));
 });
+
+test('a trigger takes what standardwebhooks signs, with each secret, and nothing else', async (t) => {
+    const secrets = [newSecret(), newSecret()];
+    const triggers = { new_ticket: { secret: secrets, agent: 'a', input: '{{body.text}}' } };
+    const pawl = await (await Pawl.make(t, { ...CONFIG, triggers })).start();
+    const text = JSON.stringify({ text: 'Grüße' });
+    const send = async (secret, id, at = new Date()) => {
+        const response = await fetch(`${pawl.url}/v1/triggers/new_ticket`, {
+            method: 'POST', body: text,
+            headers: {
+                'webhook-id': id, 'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+                'webhook-signature': new Webhook(secret).sign(id, at, text),
+            },
+        });
+
+        return [response.status, await response.json()];
+    };
+
+    for (const secret of secrets) {
+        const [status, { session }] = await send(secret, `msg_${secret}`.slice(0, 20));
+
+        assert.equal(status, 201);
+        assert.equal((await pawl.ended(session)).events[0].input, 'Grüße');
+    }
+    assert.equal((await send(newSecret(), 'msg_other'))[0], 401);
+    assert.equal((await send(secrets[0], 'msg_late', new Date(Date.now() - 330_000)))[0], 401);
+});

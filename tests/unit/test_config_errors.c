@@ -487,7 +487,6 @@ static void later_keys(void **state)
         { BASE "queues: { agent-tasks: { max: 100 } }\n", "7:1", "'queues' comes" },
         { BASE "tenants: { acme: { weight: 2 } }\n", "7:1", "'tenants' comes" },
         { BASE "mcp: { files: { command: [npx] } }\n", "7:1", "'mcp' comes" },
-        { BASE "triggers: { t: { secret: '${PAWL_T_UNSET}' } }\n", "7:1", "'triggers' comes" },
         { MODEL "    { provider: scripted, replies: [], pool: x }\n", "5:40",
           "'pool' in models.m comes" },
         { MODEL "    account: o\naccounts: { o: { provider: scripted, pools: {} } }\n", "6:38",
