@@ -5,8 +5,8 @@
  *
  * SESSIONS are created first. Then, for each number of sessions in a row, that many go at once:
  * each commits a tick (one event) as soon as its last one is durable, picked at random among all
- * with `random`, and otherwise the same few; at last some go while a long journal is erased. It
- * prints figures and judges nothing.
+ * with `random`, and otherwise the same few, with `audited` each with a row that says who did it;
+ * at last some go while a long journal is erased. It prints figures and judges nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +33,8 @@ struct flight {
     int64_t began_us;
 };
 
+enum kind { SAME, RANDOM, AUDITED, KIND_COUNT };
+
 static struct {
     struct loop *loop;
     struct store *store;
@@ -44,7 +46,7 @@ static struct {
     int64_t until_us;
     uint64_t ticks;
     double *waits_us; /* of the ticks of a measurement: from submission to completion */
-    int is_random;
+    enum kind kind;
     char *body;
     size_t body_bytes;
     char state[STATE_BYTES];
@@ -155,28 +157,46 @@ static void on_ticked(struct store_op *op, void *arg)
         loop_stop(bench.loop);
 }
 
+/* Texts as long as those of a session's creation with a key. */
+static const struct store_audit somebody = {
+    .at_ms = 1790000000123,
+    .actor = { "x3v9k2m4qd7h", sizeof("x3v9k2m4qd7h") - 1 },
+    .actor_name = { "a program of ours", sizeof("a program of ours") - 1 },
+    .address = { "192.168.100.100", sizeof("192.168.100.100") - 1 },
+    .action = { "session.create", sizeof("session.create") - 1 },
+    .target = { "ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002",
+                sizeof("ses_0190e5c8-7b7e-7cc3-8a5d-0242ac120002") - 1 },
+    .request_hash = { "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+                      sizeof("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855") -
+                          1 },
+    .outcome = { "done", sizeof("done") - 1 },
+};
+
 /* Each flight has its own stretch of the sessions, so that no two meet. */
 static void tick(struct flight *flight)
 {
     size_t at = (size_t)(flight - bench.flights);
 
-    if (bench.is_random)
+    if (bench.kind == RANDOM)
         at += FLIGHT_MAX * (size_t)random_below(&bench.random, bench.places_n / FLIGHT_MAX);
     flight->place = at;
     fill(flight, &bench.places[at]);
+    flight->op.audits = &somebody;
+    flight->op.audits_n = bench.kind == AUDITED;
     flight->op.done = on_ticked;
     flight->op.arg = flight;
     bench.in_flight++;
     store_submit(bench.store, &flight->op);
 }
 
-static void measure(unsigned at_once, int seconds, int is_random)
+static void measure(unsigned at_once, int seconds, enum kind kind)
 {
+    static const char *const names[] = { "same", "random", "audited" };
     struct store_stats before = store_stats(bench.store);
     int64_t began = now_us();
 
     bench.ticks = 0;
-    bench.is_random = is_random;
+    bench.kind = kind;
     bench.until_us = began + seconds * INT64_C(1000000);
     for (unsigned i = 0; i < at_once; i++)
         tick(&bench.flights[i]);
@@ -191,8 +211,7 @@ static void measure(unsigned at_once, int seconds, int is_random)
 
     (void)printf("%6u %-7s %9.0f/s %7.1f ticks a commit %8.0f us a commit;"
                  " a tick waited %.2f ms, p99 %.2f, at most %.1f\n",
-                 at_once, is_random ? "random" : "same", (double)bench.ticks / took_s,
-                 (double)bench.ticks / batches,
+                 at_once, names[kind], (double)bench.ticks / took_s, (double)bench.ticks / batches,
                  (double)(after.commit_us_total - before.commit_us_total) / batches, p50 / 1e3,
                  p99 / 1e3, figures_percentile(bench.waits_us, waits_n, 100) / 1e3);
     (void)fflush(stdout);
@@ -288,7 +307,7 @@ static void measure_erasing(void)
                                    .done = on_piece };
     bench.in_flight++;
     store_submit(bench.store, &eraser.op);
-    measure(BESIDE, 3600, 0);
+    measure(BESIDE, 3600, SAME);
     (void)printf("       beside the erasure of %u events in %u pieces\n", place->seq,
                  eraser.pieces);
 }
@@ -327,9 +346,9 @@ int main(int argc, char **argv)
     loop_run(bench.loop);
     (void)printf("%zu sessions created, %.0f/s\n", sessions,
                  (double)sessions * 1e6 / (double)(now_us() - began));
-    for (int is_random = 0; is_random < 2; is_random++) {
+    for (int kind = SAME; kind < KIND_COUNT; kind++) {
         for (size_t i = 0; i < ARRAY_LEN(at_once); i++)
-            measure(at_once[i], seconds, is_random);
+            measure(at_once[i], seconds, (enum kind)kind);
     }
     measure_erasing();
     store_close(bench.store);

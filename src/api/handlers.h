@@ -11,6 +11,8 @@ route_fn sessions_create, sessions_patch, sessions_erase, sessions_message, sess
 
 route_fn approvals_list, approvals_get; /* approvals.c */
 
+route_fn audit_list; /* audit_list.c */
+
 route_fn keys_create, keys_list, keys_revoke; /* keys.c */
 
 route_fn deliveries_list, deliveries_get, deliveries_redeliver; /* deliveries.c */

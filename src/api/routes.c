@@ -12,6 +12,8 @@ static const char *const output_query[] = { "offset", "length", NULL };
 static const char *const steps_query[] = { "cursor", "limit", NULL };
 
 static const char *const keys_query[] = { "cursor", "limit", NULL };
+static const char *const audit_query[] = { "actor", "action", "session", "since", "until",
+                                           "order", "cursor", "limit",   NULL };
 static const char *const approvals_query[] = { "status", "cursor", "limit", NULL };
 static const char *const deliveries_query[] = { "status", "webhook", "cursor", "limit", NULL };
 
@@ -40,6 +42,7 @@ static const struct route routes[] = {
     { "POST", "/v1/deliveries/{id}/redeliver", RIGHT_OPERATE, deliveries_redeliver, no_query },
     { "GET", "/v1/agents", RIGHT_READ, agents_list, no_query },
     { "GET", "/v1/schedules", RIGHT_READ, schedules_list, no_query },
+    { "GET", "/v1/audit", RIGHT_ADMIN, audit_list, audit_query },
     { "POST", "/v1/keys", RIGHT_ADMIN, keys_create, no_query },
     { "GET", "/v1/keys", RIGHT_ADMIN, keys_list, keys_query },
     { "DELETE", "/v1/keys/{id}", RIGHT_ADMIN, keys_revoke, no_query },

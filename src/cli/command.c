@@ -15,8 +15,8 @@ static const struct command *const commands[] = {
     &command_retry,      &command_fork,      &command_approvals, &command_approve,
     &command_reject,     &command_answer,    &command_settle,    &command_signal,
     &command_deliveries, &command_redeliver, &command_set,       &command_erase,
-    &command_verify,     &command_backup,    &command_key,       &command_schedules,
-    &command_version,
+    &command_verify,     &command_backup,    &command_key,       &command_audit,
+    &command_schedules,  &command_version,
 };
 
 static const char exit_codes_text[] =

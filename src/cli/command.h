@@ -26,8 +26,8 @@ extern const struct command command_init, command_check, command_serve, command_
     command_show, command_events, command_output, command_send, command_cancel, command_pause,
     command_resume, command_retry, command_fork, command_approvals, command_approve, command_reject,
     command_answer, command_settle, command_signal, command_deliveries, command_redeliver,
-    command_set, command_erase, command_verify, command_backup, command_key, command_schedules,
-    command_version;
+    command_set, command_erase, command_verify, command_backup, command_key, command_audit,
+    command_schedules, command_version;
 
 /* Rows for the options tables. */
 #define OPTION_CONFIG                                                                              \

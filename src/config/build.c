@@ -235,6 +235,7 @@ void build_server(struct build *build)
     build->config->retention = (struct config_retention){
         .age_ms = fields_number(retention, "age"),
         .bytes = fields_number(retention, "bytes"),
+        .audit_ms = fields_number(retention, "audit"),
     };
     if (build->config->limits.tool_runs == 0)
         build->config->limits.tool_runs = tool_runs_default();

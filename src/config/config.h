@@ -149,8 +149,9 @@ struct config_trigger {
 
 /* 0: no such limit. */
 struct config_retention {
-    int64_t age_ms; /* since the end of a session */
-    int64_t bytes;  /* of the store, in use */
+    int64_t age_ms;   /* since the end of a session */
+    int64_t bytes;    /* of the store, in use */
+    int64_t audit_ms; /* of a row that says who did what */
 };
 
 struct config {

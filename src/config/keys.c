@@ -67,7 +67,7 @@ static const struct key keys[] = {
       .type = VALUE_MAP,
       .inner = SECTION_RETENTION,
       .fallback_text = "nothing is removed",
-      .about = "When sessions that have ended leave the store." },
+      .about = "When sessions that have ended, and the audit, leave the store." },
     { .section = SECTION_TOP, .name = "mcp", LATER, .about = "MCP servers." },
     { .section = SECTION_TOP,
       .name = "webhooks",
@@ -653,6 +653,13 @@ static const struct key keys[] = {
       .fallback_text = "no limit",
       .about = "What the store may have in use: if it is more, the longest-ended sessions go, "
                "whatever their age, until it fits." },
+    { .section = SECTION_RETENTION,
+      .name = "audit",
+      .type = VALUE_DURATION,
+      .min = "1s",
+      .max = "36500d",
+      .fallback_text = "for ever",
+      .about = "A row of the [audit](audit.md) goes when it is so old." },
 };
 
 const struct key *keys_at(size_t i)

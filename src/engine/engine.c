@@ -43,6 +43,7 @@ struct engine *engine_new(const struct engine_deps *deps)
     engine->timed = timed_new(engine);
     engine->sweep = sweep_new(engine);
     engine->schedules = schedules_new(engine);
+    engine->trim = trim_new(engine);
     engine->output_reader = output_reader_new(engine);
     engine->purge = purge_new(engine);
     engine->retention = retention_new(engine);
@@ -76,6 +77,7 @@ static void start_end(struct start *start, const struct err *err)
         retention_start(engine->retention);
         permits_changed(engine);
         schedules_start(engine->schedules);
+        trim_start(engine->trim);
     }
     done(arg, &outcome);
 }
@@ -242,6 +244,7 @@ void engine_free(struct engine *engine)
     timed_free(engine->timed);
     sweep_free(engine->sweep);
     schedules_free(engine->schedules);
+    trim_free(engine->trim);
     purge_free(engine->purge);
     retention_free(engine->retention);
     drain_free(engine->drain);

@@ -44,6 +44,7 @@ struct engine {
     struct recovery *recovery;
     struct sweep *sweep;
     struct schedules *schedules;
+    struct trim *trim;
     struct purge *purge;
     struct retention *retention;
     struct suspects *suspects;
@@ -503,7 +504,7 @@ void question_apply(struct live *live, struct tick *tick, struct input *input);
 /* settle.c: a person says what became of a call in doubt */
 void settle_apply(struct live *live, struct tick *tick, struct input *input);
 
-/* ---- timed.c, sweep.c, purge.c, retention.c, recovery.c, suspects.c, drain.c ---- */
+/* ---- timed.c, sweep.c, trim.c, purge.c, retention.c, recovery.c, suspects.c, drain.c ---- */
 
 struct timed *timed_new(struct engine *engine);
 void timed_start(struct timed *timed);
@@ -517,6 +518,11 @@ void timed_free(struct timed *timed);
 struct sweep *sweep_new(struct engine *engine);
 void sweep_start(struct sweep *sweep);
 void sweep_free(struct sweep *sweep); /* NULL-safe */
+
+/* Rows of the audit are kept as long as the configuration wants. */
+struct trim *trim_new(struct engine *engine);
+void trim_start(struct trim *trim);
+void trim_free(struct trim *trim); /* NULL-safe */
 
 /* Goes on until nothing is left of sessions that were erased. */
 struct purge *purge_new(struct engine *engine);

@@ -45,7 +45,7 @@ struct store_audit {
     struct slice actor_name;   /* of the key, or what the actor says */
     struct slice address;      /* of the peer; empty: it came from inside */
     struct slice action;       /* audit_action_name() */
-    struct slice target;       /* id of a session or of a key */
+    struct slice target;       /* id of a session, a key, a delivery */
     uint32_t call;             /* of that session; 0: it is about none */
     struct slice request_hash; /* SHA-256 of the request's body, 64 hex digits; empty: no request */
     struct slice outcome;      /* "done", or more of it */

@@ -52,6 +52,7 @@ const ROUTES = {
     'GET /v1/deliveries': [OPERATE],
     'GET /v1/deliveries/{id}': [OPERATE],
     'POST /v1/deliveries/{id}/redeliver': [OPERATE],
+    'GET /v1/audit': [ADMIN],
     'GET /v1/keys': [ADMIN],
     'POST /v1/keys': [ADMIN, { name: '', roles: ['submit'] }], // allowed, and not made
     'DELETE /v1/keys/{id}': [ADMIN],

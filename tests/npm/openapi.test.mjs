@@ -416,6 +416,8 @@ async function keys(pawl) {
     const one = `/v1/keys/${anna.id}`;
 
     assert.equal((await pawl.api('GET', '/v1/keys?limit=1', undefined, as(boss.key))).status, 200);
+    assert.equal((await pawl.api('GET', '/v1/audit?limit=1000', undefined, as(boss.key))).status, 200);
+    await isRefused(pawl, ['GET', '/v1/audit?action=x', undefined, as(boss.key)], 400, 'invalid_parameter');
     await isRefused(pawl, ['GET', '/v1/keys'], 401, 'key_required');
     await isRefused(pawl, ['GET', '/v1/keys', undefined, as('x')], 401, 'key_invalid');
     await isRefused(pawl, ['GET', '/v1/keys', undefined, as(anna.key)], 403, 'role_required');

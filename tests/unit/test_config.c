@@ -58,7 +58,7 @@ static const char full[] =
     "    window: { messages: 200 }\n"
     "  other: { model: own, instructions: x, tools: [say] }\n"
     "  player: { model: play, instructions: x }\n"
-    "retention: { age: 90d, bytes: 50GiB }\n"
+    "retention: { age: 90d, bytes: 50GiB, audit: 365d }\n"
     "limits: { request: 2MiB, tool_output: 64KiB, instructions: 8KiB, tool_calls: 5, "
     "tool_runs: 3, model_calls: 7, streams: 9, response_buffers: 32MiB, crashes: 2 }\n";
 
@@ -83,6 +83,7 @@ static void everything_arrives(void **state)
     assert_int_equal(config->limits.tool_runs, 3);
     assert_int_equal(config->retention.age_ms, INT64_C(90) * 24 * 3600 * 1000);
     assert_int_equal(config->retention.bytes, INT64_C(50) << 30);
+    assert_int_equal(config->retention.audit_ms, INT64_C(365) * 24 * 3600 * 1000);
     assert_int_equal(config->limits.model_calls, 7);
     assert_int_equal(config->limits.crashes, 2);
     config_free(config);
