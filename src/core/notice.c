@@ -8,6 +8,7 @@ static const char *const names[NOTICE_COUNT] = {
     [NOTICE_APPROVAL_REQUESTED] = "approval.requested",
     [NOTICE_APPROVAL_DECIDED] = "approval.decided",
     [NOTICE_APPROVAL_EXPIRED] = "approval.expired",
+    [NOTICE_QUESTION_REQUESTED] = "question.requested",
     [NOTICE_TOOL_IN_DOUBT] = "tool.in_doubt",
 };
 

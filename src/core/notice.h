@@ -14,6 +14,7 @@ enum notice {
     NOTICE_APPROVAL_REQUESTED,     /* also when others are asked, or about other arguments */
     NOTICE_APPROVAL_DECIDED,
     NOTICE_APPROVAL_EXPIRED,
+    NOTICE_QUESTION_REQUESTED,
     NOTICE_TOOL_IN_DOUBT, /* a person has to say what became of it */
     NOTICE_COUNT
 };

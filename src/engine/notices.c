@@ -112,18 +112,21 @@ static int is_asked_anew(struct tick *tick, const struct store_approval *row)
            !slice_equal(hash_of(tick, slice_of(info->approval)), hash_of(tick, row->body));
 }
 
+static enum notice notice_of_kind(enum approval_kind kind)
+{
+    if (kind == APPROVAL_QUESTION)
+        return NOTICE_QUESTION_REQUESTED;
+    return kind == APPROVAL_IN_DOUBT ? NOTICE_TOOL_IN_DOUBT : NOTICE_APPROVAL_REQUESTED;
+}
+
 static void note_asked(struct tick *tick, const struct store_commit *commit)
 {
     for (size_t i = 0; i < commit->approvals_n; i++) {
         const struct store_approval *row = &commit->approvals[i];
 
-        /* No webhook is told of a question: it asks for no approval. */
-        if (row->status != APPROVAL_PENDING || row->kind == APPROVAL_QUESTION ||
-            !is_asked_anew(tick, row))
+        if (row->status != APPROVAL_PENDING || !is_asked_anew(tick, row))
             continue;
-        note(tick, &(struct tick_notice){ .notice = row->kind == APPROVAL_IN_DOUBT
-                                                        ? NOTICE_TOOL_IN_DOUBT
-                                                        : NOTICE_APPROVAL_REQUESTED,
+        note(tick, &(struct tick_notice){ .notice = notice_of_kind(row->kind),
                                           .status = session_status(&tick->state),
                                           .call = row->call });
     }

@@ -20,6 +20,9 @@ const CONFIG = {
         ] },
         unsure: { provider: 'scripted', replies: [{ calls: [{ tool: 'doubtful', arguments: {} }] }, { text: 'done' }] },
         poor: { provider: 'scripted', replies: [{ text: 'x' }] },
+        curious: { provider: 'scripted', replies: [
+            { calls: [{ tool: 'ask_user', arguments: { question: 'a secret order?' } }] }, { text: 'done' },
+        ] },
     },
     tools: {
         pay: {
@@ -34,6 +37,7 @@ const CONFIG = {
             exec: { command: ['./pay'] },
             approval: { approvers: 2, expires: '8s', on_expiry: 'escalate', escalate_to: 'boss', role: 'clerk' },
         },
+        ask_user: { builtin: 'ask_user' },
         doubtful: { description: 'May be lost.', exec: { command: ['./lost'], timeout: '100ms' }, effects: 'once' },
     },
     agents: {
@@ -42,6 +46,7 @@ const CONFIG = {
         asks_two: { model: 'asks_two', instructions: 'x', tools: ['pay_two'] },
         unsure: { model: 'unsure', instructions: 'x', tools: ['doubtful'] },
         poor: { model: 'poor', instructions: 'x', limits: { tokens: 1 } },
+        curious: { model: 'curious', instructions: 'x', tools: ['ask_user'] },
     },
     limits: { crashes: 1000 },
 };
@@ -115,6 +120,26 @@ test('what people are asked and say is told, without arguments', async (t) => {
     assert.equal(decided.tool, 'pay');
     assert.equal(told.filter((m) => m.body.type === 'session.completed').length, 1);
     for (const { text } of told) assert.doesNotMatch(text, /stays here|secret order|500/);
+});
+
+test('a question is told once, without its text', async (t) => {
+    const target = await Target.make(t);
+    const pawl = await setUp(t, [hook('ops', target)]);
+    const { id } = await pawl.create({ agent: 'curious', input: INPUT });
+    const [asked] = await target.got(1);
+    const [question] = (await pawl.get('/v1/approvals?status=pending')).data;
+
+    assert.equal(asked.body.type, 'question.requested');
+    assert.deepEqual(asked.body.data, {
+        session: id, agent: 'curious', status: 'AWAITING_INPUT', approval: question.id, call: question.call,
+        tool: 'ask_user', path: `/v1/approvals/${question.id}`,
+    });
+    await pawl.post(`/v1/approvals/${question.id}`, { answer: 'yes' });
+    await pawl.ended(id);
+    const told = await target.got(2);
+
+    assert.deepEqual(told.map((m) => m.body.type), ['question.requested', 'session.completed']);
+    for (const { text } of told) assert.doesNotMatch(text, /secret order/);
 });
 
 test('a doubt, a budget and a cancel are told', async (t) => {

@@ -29,23 +29,34 @@ static void count_events(const struct store_commit *commit, unsigned want[NOTICE
     }
 }
 
+/* What people are told that they are asked about this call; NOTICE_COUNT: nothing. */
+static enum notice notice_of_call(const struct book_call *call)
+{
+    if (call->state == TOOLING_APPROVAL)
+        return NOTICE_APPROVAL_REQUESTED;
+    if (call->state == TOOLING_PERSON)
+        return NOTICE_TOOL_IN_DOUBT;
+    return call->state == TOOLING_WAITING && call->waits == WAITS_INPUT ? NOTICE_QUESTION_REQUESTED
+                                                                        : NOTICE_COUNT;
+}
+
 /* People are told what they are asked, and again when it is another question. */
 static void count_asked(struct book_session *session, unsigned want[NOTICE_COUNT])
 {
     for (size_t i = 0; i < session->calls_n; i++) {
         struct book_call *call = &session->calls[i];
-        int is_doubt = call->state == TOOLING_PERSON;
+        enum notice notice = notice_of_call(call);
         char hash[SHA256_TEXT_MAX];
 
-        if (call->state != TOOLING_APPROVAL && !is_doubt) {
+        if (notice == NOTICE_COUNT) {
             call->told.state = TOOLING_CLOSED;
             continue;
         }
         book_approval_hash(call, hash);
         if (call->told.state != call->state ||
-            (!is_doubt &&
+            (notice == NOTICE_APPROVAL_REQUESTED &&
              (strcmp(call->told.hash, hash) != 0 || call->told.on_expiry != call->on_expiry)))
-            want[is_doubt ? NOTICE_TOOL_IN_DOUBT : NOTICE_APPROVAL_REQUESTED]++;
+            want[notice]++;
         call->told.state = call->state;
         call->told.on_expiry = call->on_expiry;
         (void)snprintf(call->told.hash, sizeof(call->told.hash), "%s", hash);
