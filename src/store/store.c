@@ -375,6 +375,17 @@ static void assert_page(uint32_t limit)
     ASSERT(limit > 0 && limit <= STORE_PAGE_MAX);
 }
 
+static void assert_piece(uint32_t limit)
+{
+    ASSERT(limit > 0 && limit <= STORE_PURGE_MAX);
+}
+
+static void assert_stretch(const struct store_blob_read *read)
+{
+    ASSERT(read->length > 0 && read->length <= STORE_BLOB_READ_MAX);
+    ASSERT(read->offset <= STORE_BLOB_OFFSET_MAX);
+}
+
 static void assert_audits(const struct store_op *op)
 {
     ASSERT(op->audits_n == 0 || store_op_writes(op->kind));
@@ -407,15 +418,10 @@ static void assert_op(const struct store_op *op)
     case STORE_DELIVERIES:
     case STORE_DELIVERY_DUE: assert_page(op->deliveries.limit); break;
     case STORE_DELIVERY_SET: ASSERT(op->delivery_set.row.status < DELIVERY_STATUS_COUNT); break;
-    case STORE_DELIVERY_SWEEP:
-        ASSERT(op->delivery_sweep.limit > 0 && op->delivery_sweep.limit <= STORE_PURGE_MAX);
-        break;
-    case STORE_BLOB:
-        ASSERT(op->blob.length > 0 && op->blob.length <= STORE_BLOB_READ_MAX);
-        ASSERT(op->blob.offset <= STORE_BLOB_OFFSET_MAX);
-        break;
+    case STORE_DELIVERY_SWEEP: assert_piece(op->delivery_sweep.limit); break;
+    case STORE_BLOB: assert_stretch(&op->blob); break;
     case STORE_ERASE: ASSERT(op->erase.limit <= STORE_PURGE_MAX); break;
-    case STORE_PURGE: ASSERT(op->purge.limit > 0 && op->purge.limit <= STORE_PURGE_MAX); break;
+    case STORE_PURGE: assert_piece(op->purge.limit); break;
     case STORE_LOAD:
     case STORE_KEY:
     case STORE_APPROVAL:
