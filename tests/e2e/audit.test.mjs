@@ -1,6 +1,6 @@
 // audit.test.mjs - who did what: a row for every write, with it or not at all, and none can be changed unseen.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -10,6 +10,7 @@ import { Random, seedOfRun } from './lib/random.mjs';
 import { newSecret, Target } from './lib/target.mjs';
 import { until } from './lib/wait.mjs';
 
+const SECRET = newSecret();
 const script = (...replies) => ({ provider: 'scripted', replies });
 const CONFIG = {
     models: {
@@ -33,6 +34,7 @@ const CONFIG = {
         stuck: { model: 'stuck', instructions: 'x', tools: ['stuck'] },
     },
     limits: { crashes: 1000 },
+    triggers: { ticket: { secret: SECRET, agent: 'plain', input: '{{body.text}}' } },
 };
 const FILES = { wait: WAIT, ask: '#!/bin/sh\necho yes\n' };
 
@@ -101,8 +103,8 @@ async function inDoubt(pawl) {
     return { id, call };
 }
 
-// A way to use each route that writes: { path, body, action, target, call, outcome }. `target` of a creation is
-// what it answers.
+// A way to use each route that writes: { path, body, headers, action, actor, target, call, outcome }. `target` of
+// a creation is what it answers.
 const session = (action, make, rest = '', body = undefined) => async (pawl) => {
     const id = await make(pawl);
 
@@ -120,6 +122,16 @@ const answer = async (pawl) => {
              outcome: 'answered' };
 };
 const WRITES = {
+    'POST /v1/triggers/{id}': [() => {
+        const body = { text: 'x' };
+        const at = Math.floor(Date.now() / 1000);
+        const signature = createHmac('sha256', Buffer.from(SECRET.replace('whsec_', ''), 'base64'))
+            .update(`msg_1.${at}.${JSON.stringify(body)}`).digest('base64');
+
+        return { path: '/v1/triggers/ticket', body, action: 'session.create', actor: 'trigger:ticket',
+                 headers: { 'webhook-id': 'msg_1', 'webhook-timestamp': `${at}`,
+                            'webhook-signature': `v1,${signature}` } };
+    }],
     'POST /v1/sessions': [() => ({ path: '/v1/sessions', body: { agent: 'plain', input: 'x' },
                                    action: 'session.create' })],
     'PATCH /v1/sessions/{id}': [session('session.change', plain, '', { metadata: { a: 'b' } })],
@@ -177,7 +189,7 @@ test('each route that writes leaves one row of what it did', async (t) => {
             for (const make of WRITES[route] ?? []) {
                 const way = await make(pawl);
                 const before = (await rowsOf(pawl)).length;
-                const key = { 'idempotency-key': `${before}` };
+                const key = way.headers ?? { 'idempotency-key': `${before}` };
                 const text = way.body ? JSON.stringify(way.body) : undefined;
                 const first = await pawl.api(method.toUpperCase(), way.path, text, key);
                 const again = await pawl.api(method.toUpperCase(), way.path, text, key);
@@ -189,12 +201,12 @@ test('each route that writes leaves one row of what it did', async (t) => {
 
                 assert.equal(rows.length, before + 1, route);
                 assert.equal(row.action, way.action, route);
-                assert.equal(row.target, way.target ?? first.body.id, route);
+                assert.equal(row.target, way.target ?? first.body.id ?? first.body.session, route);
                 assert.equal(row.call, way.call ?? 0, route);
                 assert.equal(row.outcome, way.outcome ?? 'done', route);
                 assert.equal(row.request_hash, sha256(text ?? ''), route);
                 assert.equal(row.address, '127.0.0.1', route);
-                assert.equal(row.actor, 'open', route);
+                assert.equal(row.actor, way.actor ?? 'open', route);
             }
         }
     }
