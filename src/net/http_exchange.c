@@ -228,9 +228,10 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
     }
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 
-    if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-        exchange->is_short = 1;
-    return fd < 0 ? CURL_SOCKET_BAD : fd;
+    if (fd >= 0)
+        return fd;
+    exchange->is_short = errno == EMFILE || errno == ENFILE;
+    return CURL_SOCKET_BAD;
 }
 
 /* A connection that another call has left open was perhaps not looked at. */

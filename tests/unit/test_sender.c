@@ -20,6 +20,7 @@ struct world {
     uint64_t version;
     uint32_t seq;
     unsigned made;
+    int is_op_done;
 };
 
 static int64_t world_wall(void *arg)
@@ -139,18 +140,17 @@ static int teardown(void **state)
 static void on_done(struct store_op *op, void *arg)
 {
     (void)op;
-    *(int *)arg = 1;
+    ((struct world *)arg)->is_op_done = 1;
 }
 
 static void run_op(struct world *w, struct store_op *op)
 {
-    int is_done = 0;
-
+    w->is_op_done = 0;
     op->done = on_done;
-    op->arg = &is_done;
+    op->arg = w;
     store_submit(w->store, op);
     turn(w);
-    assert_true(is_done);
+    assert_true(w->is_op_done);
 }
 
 /* A tick that tells this webhook of something. */
@@ -422,7 +422,7 @@ static void old_rows_are_forgotten(void **state)
     pass(w, SENDER_KEEP_MS - 7200000);
     run_op(w, &op);
     assert_int_equal(op.err.code, ERR_NONE);
-    pass(w, 2 * 7200000);
+    pass(w, (int64_t)2 * 7200000);
     run_op(w, &op);
     assert_int_equal(op.err.code, ERR_NOT_FOUND);
 }
