@@ -19,7 +19,7 @@ struct asked {
     int is_other_body;
     int was_acked_before; /* the first, when this was sent */
     uint32_t known_seq;   /* FORK: the source's last event that was known, when this was sent */
-    int call_was_there;   /* SETTLE: the call, when this was sent */
+    int call_was_there;   /* when this was sent; SETTLE: the call; ANSWER: its question */
     uint32_t attempt;     /* SETTLE: that was in doubt, and a person was asked; or 0 */
     char hash[SHA256_TEXT_MAX]; /* DECIDE */
     char said[TEXT_MAX];        /* ANSWER, SIGNAL: instead of the text */
@@ -146,12 +146,20 @@ static void check_decide_refused(const struct asked *asked, const struct book_se
          request->err.msg);
 }
 
-/* A person who is asked, and says what may be said, is heard. */
+static int is_question(const struct book_call *call)
+{
+    return call && call->state == TOOLING_WAITING && call->waits == WAITS_INPUT;
+}
+
+/*
+ * A person who was asked, and still is, and says what may be said, is heard. One who guesses the
+ * number of a question to come may be too early.
+ */
 static void check_answer_refused(const struct asked *asked, const struct book_session *session)
 {
     const struct engine_request *request = &asked->request;
     const struct book_call *call = book_call(session, request->call);
-    int is_asked = call && call->state == TOOLING_WAITING && call->waits == WAITS_INPUT;
+    int is_asked = asked->call_was_there && is_question(call);
     int is_choice = strcmp(asked->said, "x") == 0 || strcmp(asked->said, "y") == 0;
 
     if (request->err.code == ERR_CONFLICT && is_asked)
@@ -413,9 +421,10 @@ static void answer(struct world *world, const struct book_session *session, uint
         (void)snprintf(asked->said, sizeof(asked->said), "%s", asked->text);
     asked->request.call = call ? call : below(world, session->last_call + 2);
     for (size_t i = 0; i < session->calls_n && !call && below(world, 20); i++) {
-        if (session->calls[i].state == TOOLING_WAITING && session->calls[i].waits == WAITS_INPUT)
+        if (is_question(&session->calls[i]))
             asked->request.call = session->calls[i].number;
     }
+    asked->call_was_there = is_question(book_call(session, asked->request.call));
     submit(asked);
 }
 
