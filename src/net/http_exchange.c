@@ -325,7 +325,7 @@ static const char *why(const struct http_exchange *exchange, CURLcode code)
         return "its address is private, and only public ones are allowed here";
     if (exchange->is_short && !exchange->is_sent)
         return "no file descriptor was free in this process (ulimit -n)";
-    if (exchange->is_lost)
+    if (exchange->is_lost || code == CURLE_GOT_NOTHING)
         return "the connection was closed before an answer came";
     if (code == CURLE_OK)
         return "the connection was closed amid the headers of the answer";

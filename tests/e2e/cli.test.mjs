@@ -223,7 +223,7 @@ const mistakes = {
         'listen: 127.0.0.1:99999\nlimits: { request: 1 mile, crashes: -1 }\n',
         ['1:9: ', '2:20: .*1 mile', '2:37: '],
     ],
-    'what comes later': ['schedules: {}\n', ['1:1: .*schedules.*(later|not yet|there yet)']],
+    'what comes later': ['queues: {}\n', ['1:1: .*queues.*(later|not yet|there yet)']],
     'a variable that is not set': [
         'models: { m: { provider: openai, model: x, api_key: "${NO_SUCH_KEY}" } }\n',
         ['1:53: .*NO_SUCH_KEY'],

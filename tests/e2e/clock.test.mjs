@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { faketime } from './lib/faketime.mjs';
 import { ofKind } from './lib/journal.mjs';
 import { Pawl } from './lib/pawl.mjs';
 
