@@ -46,7 +46,7 @@ struct store_audit {
     struct slice address;      /* of the peer; empty: it came from inside */
     struct slice action;       /* audit_action_name() */
     struct slice target;       /* id of a session, a key, a delivery */
-    uint32_t call;             /* of that session; 0: it is about none */
+    int64_t call;              /* of that session; 0: it is about none */
     struct slice request_hash; /* SHA-256 of the request's body, 64 hex digits; empty: no request */
     struct slice outcome;      /* "done", or more of it */
     struct slice prev_hash;    /* out: of the row before, empty at the first */

@@ -67,8 +67,17 @@ static enum progress append(struct write *w, const struct store_audit *row, stru
     if (progress != GO_ON || inserted)
         return progress;
     progress = find_end(w, &end, o);
-    w->audit.seq = end.seq;
-    return progress == GO_ON ? insert(w, row, &inserted, o) : progress;
+    if (progress == GO_ON && end.seq < INT64_MAX) {
+        w->audit.seq = end.seq;
+        progress = insert(w, row, &inserted, o);
+    }
+    if (progress != GO_ON || inserted)
+        return progress;
+    (void)err_set(&o->err, ERR_CORRUPT,
+                  "no row can follow row %lld of the audit, which somebody else has written: run "
+                  "pawl verify, and take that row out",
+                  (long long)end.seq);
+    return FAILED;
 }
 
 enum progress write_audits(struct write *w, const struct store_op *op, struct write_outcome *o)

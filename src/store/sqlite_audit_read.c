@@ -28,7 +28,7 @@ static struct store_audit read_row(struct cursor *at)
         .address = text(at, 5),
         .action = text(at, 6),
         .target = text(at, 7),
-        .call = (uint32_t)sqlite3_column_int64(at->st, 8),
+        .call = sqlite3_column_int64(at->st, 8),
         .request_hash = text(at, 9),
         .outcome = text(at, 10),
         .prev_hash = text(at, 11),

@@ -714,21 +714,22 @@ static void read_tombstone(struct sqlite_reader *r, struct store_op *op)
 /* While the session's row is still being read, so that both are of one moment. */
 static void read_signals(struct sqlite_reader *r, struct rows rows, struct store_load *load)
 {
-    struct store_event *found = arena_alloc(rows.arena, STORE_SIGNALS_MAX * sizeof(*found));
+    struct store_event *found = NULL; /* most sessions have none */
 
     rows.st = r->st[ST_SIGNALS];
-    load->signals = found;
     load->signals_n = 0;
     sqlite_bind_int(rows.st, 1, load->row.key);
     while (next(&rows)) {
         struct store_event event = read_event(&rows);
 
-        rows.is_bad |=
-            page_is_full(&rows, load->signals_n, STORE_SIGNALS_MAX) || event.kind != EV_SIGNAL;
+        if (!found)
+            found = arena_alloc(rows.arena, STORE_SIGNALS_MAX * sizeof(*found));
+        rows.is_bad |= load->signals_n == STORE_SIGNALS_MAX || event.kind != EV_SIGNAL;
         if (!is_sound(&rows, "a signal of session", load->row.key, event.seq))
             break;
         found[load->signals_n++] = event;
     }
+    load->signals = found;
     (void)sqlite3_reset(rows.st);
 }
 

@@ -81,6 +81,34 @@ static void a_row_that_somebody_appends_holds_nobody_up(void **state)
     check(h, "1:0 2:2 3:3 4:0 ");
 }
 
+/* The hash is of what is stored, not of a part of it. */
+static void a_call_that_was_changed_is_seen(void **state)
+{
+    struct help *h = *state;
+
+    put(h, "a");
+    by_hand(h, "UPDATE audit SET call = call + 4294967296");
+    check(h, "1:2 ");
+}
+
+/* No change without its row: with no number left for one, none is made. */
+static void where_no_row_can_follow_nothing_is_written(void **state)
+{
+    struct help *h = *state;
+    struct store_op op = key_op(h, "b");
+    struct store_op keys = { .kind = STORE_API_KEYS, .api_keys.limit = STORE_PAGE_MAX };
+
+    put(h, "a");
+    by_hand(h, "INSERT INTO audit SELECT 2, at_ms, tenant, 'k9', actor_name, address, action,"
+               " target, call, request_hash, outcome, hash, 'ff' FROM audit WHERE seq = 1;"
+               "UPDATE audit SET seq = 9223372036854775807 WHERE seq = 2;"
+               "INSERT INTO audit SELECT 2, at_ms, tenant, 'k9', actor_name, address, action,"
+               " target, call, request_hash, outcome, hash, 'ff' FROM audit WHERE seq = 1");
+    assert_int_equal(help_run(h, &op), ERR_CORRUPT);
+    assert_int_equal(help_run(h, &keys), ERR_NONE);
+    assert_int_equal(keys.api_keys.rows_n, 1);
+}
+
 static void a_tail_that_was_cut_is_missed(void **state)
 {
     struct help *h = *state;
@@ -123,10 +151,9 @@ static void what_is_rolled_back_leaves_no_gap(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_chain_goes_on_over_a_restart),
-        CASE(a_row_that_somebody_appends_holds_nobody_up),
-        CASE(a_tail_that_was_cut_is_missed),
-        CASE(what_is_rolled_back_leaves_no_gap),
+        CASE(a_chain_goes_on_over_a_restart),  CASE(a_row_that_somebody_appends_holds_nobody_up),
+        CASE(a_call_that_was_changed_is_seen), CASE(where_no_row_can_follow_nothing_is_written),
+        CASE(a_tail_that_was_cut_is_missed),   CASE(what_is_rolled_back_leaves_no_gap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

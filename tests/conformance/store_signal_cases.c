@@ -57,6 +57,35 @@ static void what_is_kept_is_there_until_it_is_taken(void **state)
     assert_int_equal(load(h, help_session(h, "b").id).signals_n, 0);
 }
 
+/* How long a session's texts are says nothing of its signals. */
+static void they_are_there_beside_long_texts(void **state)
+{
+    enum { LONG = STORE_PAGE_BYTES_MAX + 1 };
+    struct help *h = *state;
+    char *body = arena_alloc(h->arena, LONG);
+    const uint32_t seqs[] = { 2, 3 };
+    struct tick t;
+
+    memset(body, ' ', LONG);
+    body[0] = '{';
+    body[LONG - 1] = '}';
+    help_create(h, &t, "long", "x");
+    t.events[0].body = (struct slice){ body, LONG };
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    struct store_session row = t.op.commit.row;
+
+    next_two(h, &t, &row);
+    t.op.commit.signals_kept = seqs;
+    t.op.commit.signals_kept_n = 2;
+    assert_int_equal(help_run(h, &t.op), ERR_NONE);
+    struct store_op op = { .kind = STORE_LOAD,
+                           .load = { .id = row.id, .with_texts = 1, .with_signals = 1 } };
+
+    assert_int_equal(help_run(h, &op), ERR_NONE);
+    assert_int_equal(op.load.task.len, LONG);
+    assert_int_equal(op.load.signals_n, 2);
+}
+
 static void a_refused_tick_keeps_and_takes_nothing(void **state)
 {
     struct help *h = *state;
@@ -138,6 +167,7 @@ int store_signal_cases(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(what_is_kept_is_there_until_it_is_taken),
+        CASE(they_are_there_beside_long_texts),
         CASE(a_refused_tick_keeps_and_takes_nothing),
         CASE(a_copy_keeps_those_that_it_names),
         CASE(an_erased_session_keeps_none),
