@@ -60,10 +60,16 @@ export class Target {
         return this.messages.filter((m) => m.body.data.session === session);
     }
 
-    // Waits until so many have come that fit, and gives them.
-    async got(n, fits = () => true) {
+    // Waits until so many have come that fit, and gives the first so many: more may follow.
+    async atLeast(n, fits = () => true) {
         await until(() => `${n} messages; there came: ${JSON.stringify(this.messages.map((m) => m.body))}`,
                     () => this.messages.filter(fits).length >= n);
+        return this.messages.filter(fits).slice(0, n);
+    }
+
+    // Waits until so many have come that fit, and no more, and gives them.
+    async got(n, fits = () => true) {
+        await this.atLeast(n, fits);
         const all = this.messages.filter(fits);
 
         assert.equal(all.length, n, JSON.stringify(all.map((m) => m.body)));
