@@ -128,7 +128,8 @@ static void on_session(struct store_op *op, void *arg)
 
     if (op->err.code && op->err.code != ERR_NOT_FOUND)
         ask_store_failed(ask, &op->err);
-    else if (op->err.code && op->load.erased_at_ms != 0)
+    else if (op->err.code && op->load.erased_at_ms != 0 &&
+             slice_equal(op->load.row.tenant, auth_actor_tenant(&ask->actor)))
         ask_erased(ask, op->load.erasure);
     else
         ask_no_approval(ask);

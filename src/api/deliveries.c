@@ -220,7 +220,8 @@ void deliveries_redeliver(struct ask *ask)
     CLEANUP(json_cleanup) struct json *body = NULL;
     struct refusal refusal;
 
-    if (body_read(&body, http_request_header(ask->request, "content-type"),
+    if (ask_check_phase(ask, &refusal) ||
+        body_read(&body, http_request_header(ask->request, "content-type"),
                   http_request_body(ask->request), &rules, &refusal)) {
         ask_refuse(ask, &refusal);
         return;

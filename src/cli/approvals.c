@@ -308,7 +308,12 @@ static int run_answer(const struct args *args)
 {
     CLEANUP(buf_release) struct buf body = { .max = FIELDS_BYTES_MAX };
     const struct talk talk = {
-        .method = "POST", .base = route, .route = "", .status = 200, .print = print_decided
+        .method = "POST",
+        .base = route,
+        .route = "",
+        .status = 200,
+        .print = print_decided,
+        .look = "pawl approvals --all",
     };
 
     json_begin(&body, '{');

@@ -131,7 +131,9 @@ static const struct option list_options[] = {
 };
 
 static const struct option redeliver_options[] = {
-    OPTION_KEY,  OPTION_JSON("the delivery, as the API gives it"), OPTION_SERVER, OPTION_NO_COLOR,
+    OPTION_JSON("the delivery, as the API gives it"),
+    OPTION_SERVER,
+    OPTION_NO_COLOR,
     OPTIONS_END,
 };
 

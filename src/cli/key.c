@@ -264,7 +264,12 @@ static int print_revoked(struct client *client, const struct args *args, const s
 static int run_revoke(const struct args *args)
 {
     const struct talk talk = {
-        .method = "DELETE", .base = route, .route = "", .status = 200, .print = print_revoked
+        .method = "DELETE",
+        .base = route,
+        .route = "",
+        .status = 200,
+        .print = print_revoked,
+        .look = "pawl key list",
     };
     struct args one = *args;
 

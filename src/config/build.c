@@ -39,7 +39,7 @@ const char *build_path(struct build *build, struct slice path)
     return build_text(build, buf_slice(&buf));
 }
 
-enum { MEMBERS_BYTES_MAX = 64 * 8 * 2048 }; /* check.c bounds their number and texts */
+enum { MEMBERS_BYTES_MAX = 64 * 8 * 2048 }; /* check.c bounds the number and texts of good ones */
 
 const char *build_object(struct build *build, const struct yaml_node *map)
 {
@@ -49,6 +49,8 @@ const char *build_object(struct build *build, const struct yaml_node *map)
         return "";
     json_begin(&json, '{');
     for (const struct yaml_node *node = map->first; node; node = node->next) {
+        if (node->is_bad)
+            continue;
         json_key(&json, node->name);
         json_put_str(&json, node->text);
     }

@@ -282,9 +282,11 @@ static void check_text_map(struct check *check, struct yaml_node *node, const st
     for (struct yaml_node *child = node->first; child; child = child->next) {
         size_t len = strlen(child->name);
 
-        if (len == 0 || len > NAME_MAX_BYTES)
+        if (len == 0 || len > NAME_MAX_BYTES) {
             report_error(check->report, child->name_at, "%s must have a name of 1 to %d bytes",
                          quote(slice_of(child->name)).text, NAME_MAX_BYTES);
+            bad(child);
+        }
         if (!child->is_bad)
             check_text(check, child, &item);
     }

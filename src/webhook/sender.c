@@ -71,15 +71,18 @@ static void end(struct attempt *attempt)
     look(attempt->target);
 }
 
-/* It is recorded; or another has changed it meanwhile, or its session is gone: then it is not ours.
+/*
+ * It is recorded; or another has changed it meanwhile, or its session is gone: then it is not ours.
+ * Whatever else is wrong with the store, what was sent is not sent again because of it.
  */
 static void on_recorded(struct store_op *op, void *arg)
 {
     struct attempt *attempt = arg;
     struct sender *sender = attempt->target->sender;
-    int is_refused = op->err.code == ERR_UNAVAILABLE || op->err.code == ERR_TIMEOUT;
+    int is_over =
+        op->err.code == ERR_NONE || op->err.code == ERR_NOT_FOUND || op->err.code == ERR_CONFLICT;
 
-    if (is_refused && sender->is_running)
+    if (!is_over && sender->is_running)
         loop_timer_start(sender->deps.loop, &attempt->timer, RETRY_MS, record, attempt);
     else
         end(attempt);

@@ -246,6 +246,10 @@ test('check finds every mistake, with file, line and column', async (t) => {
     await says(pawl.cli(['check', '-c', 'folder.yaml']), 4, /folder.yaml/);
     writeFileSync(pawl.path('pawl.yaml'), Buffer.from('listen: "\xff\xfe"\n', 'latin1'));
     await says(pawl.cli(['check']), 4, /^pawl.yaml:/);
+    const long = 'x'.repeat(2 * 1024 * 1024);
+
+    pawl.write('pawl.yaml', `triggers:\n  t:\n    agent: a\n    context: { a: ${long} }\n`);
+    await says(pawl.cli(['check']), 4, /^pawl.yaml:/);
     pawl.write('pawl.yaml', '[' .repeat(100_000));
     await says(pawl.cli(['check']), 4, /^pawl.yaml:/);
 });

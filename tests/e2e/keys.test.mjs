@@ -242,6 +242,8 @@ test('another tenant sees nothing, and what it asks for looks like what never wa
     assert.equal((await as(pawl, boss, 'DELETE', `/v1/sessions/${ended}`)).status, 200);
     assert.equal((await as(pawl, boss, 'GET', `/v1/sessions/${ended}`)).status, 410);
     assert.equal((await as(pawl, theirs, 'GET', `/v1/sessions/${ended}`)).status, 404);
+    assert.equal((await as(pawl, boss, 'GET', `/v1/approvals/${ended}:1`)).status, 410);
+    assert.equal((await as(pawl, theirs, 'GET', `/v1/approvals/${ended}:1`)).status, 404);
     for (const [method, route, body] of [['DELETE', ''], ['POST', '/fork', {}], ['POST', '/cancel', {}]]) {
         const answer = await as(pawl, theirs, method, `/v1/sessions/${ended}${route}`, body);
 
