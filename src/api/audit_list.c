@@ -82,7 +82,7 @@ static int read_page(const struct ask *ask, struct store_audit_page *page,
     page->limit = (uint32_t)limit;
     page->actor = http_request_query(ask->request, "actor");
     page->target = http_request_query(ask->request, "session");
-    page->tenant = tenant.len > 0 ? tenant : (struct slice){ NULL, 0 };
+    page->tenant = slice_or_null(tenant);
     if (cursor.ptr && cursor_read(&page->from_seq, cursor_kind(page), cursor))
         return refuse(ret_refusal, 400, "invalid_cursor",
                       "'cursor' is not one that this list gave in this order: pass 'next_cursor' "

@@ -31,8 +31,7 @@ static void put_delivery(struct buf *json, const struct store_delivery *row)
         json_put_int(json, row->last_status);
     else
         json_put_null(json);
-    member_put_text(json, "last_error",
-                    row->last_error.len > 0 ? row->last_error : (struct slice){ 0 });
+    member_put_text(json, "last_error", slice_or_null(row->last_error));
     json_end(json, '}');
 }
 

@@ -2,11 +2,6 @@
 #include "api/ask.h"
 #include "api/member.h"
 
-static struct slice or_null(struct slice text)
-{
-    return text.len > 0 ? text : (struct slice){ 0 };
-}
-
 static void put_schedule(struct buf *json, const struct engine_schedule *schedule)
 {
     const struct config_schedule *config = schedule->config;
@@ -25,7 +20,7 @@ static void put_schedule(struct buf *json, const struct engine_schedule *schedul
     json_put_str(json, config->skips_missed ? SLICE_LIT("skip") : SLICE_LIT("once"));
     member_put_time(json, "next_at", schedule->next_at_ms);
     member_put_time(json, "last_at", schedule->last_at_ms);
-    member_put_text(json, "last_session", or_null(schedule->last_session));
+    member_put_text(json, "last_session", slice_or_null(schedule->last_session));
     json_end(json, '}');
 }
 

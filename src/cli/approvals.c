@@ -192,19 +192,6 @@ static int print_list(const struct args *args, const struct json *page)
     return EXIT_GOOD;
 }
 
-static int get(const struct args *args, const char *path, struct answer *ret_answer)
-{
-    struct client client;
-    struct err err = { 0 };
-
-    if (client_open(&client, args, &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
-    int status = client_get(&client, path, ret_answer);
-
-    client_close(&client);
-    return status;
-}
-
 static int run_list(const struct args *args)
 {
     CLEANUP(buf_release) struct buf path = { .max = (size_t)64 * 1024 };
@@ -220,7 +207,7 @@ static int run_list(const struct args *args)
         buf_puts(&path, "&status=");
         client_put_escaped(&path, slice_of(status));
     }
-    int code = get(args, buf_cstr(&path), &answer);
+    int code = client_fetch(args, buf_cstr(&path), &answer);
 
     return code == EXIT_GOOD ? print_list(args, answer.json) : code;
 }
@@ -294,7 +281,7 @@ static int run_decision(const struct args *args, const char *decision)
         return decide(args, decision, hash);
     buf_puts(&path, route);
     client_put_escaped(&path, slice_of(args->words[0]));
-    int status = get(args, buf_cstr(&path), &answer);
+    int status = client_fetch(args, buf_cstr(&path), &answer);
 
     if (status != EXIT_GOOD)
         return status;

@@ -347,6 +347,19 @@ int client_get(struct client *client, const char *path, struct answer *ret_answe
     return status;
 }
 
+int client_fetch(const struct args *args, const char *path, struct answer *ret_answer)
+{
+    struct client client = { 0 };
+    struct err err = { 0 };
+
+    if (client_open(&client, args, &err))
+        return command_fail(EXIT_FAILED, "%s", err.msg);
+    int status = client_get(&client, path, ret_answer);
+
+    client_close(&client);
+    return status;
+}
+
 int client_print_json(const struct json *json)
 {
     CLEANUP(buf_release) struct buf text = { .max = JSON_BYTES_MAX };

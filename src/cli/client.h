@@ -92,6 +92,9 @@ enum err_code client_pause(struct client *client, int64_t ms, struct err *err) M
 /* GET, for a 200; prints what is wrong otherwise. The exit code, EXIT_GOOD with *ret_answer. */
 int client_get(struct client *client, const char *path, struct answer *ret_answer);
 
+/* The same of the server that args say, for a command that asks only once. */
+int client_fetch(const struct args *args, const char *path, struct answer *ret_answer);
+
 /* For --json: prints it on a line of its own; the exit code. */
 int client_print_json(const struct json *json);
 

@@ -78,7 +78,6 @@ static int run_list(const struct args *args)
 {
     CLEANUP(buf_release) struct buf path = { .max = (size_t)1024 * 1024 };
     CLEANUP(answer_release) struct answer answer = { 0 };
-    struct client client;
     struct err err = { 0 };
     uint32_t limit;
 
@@ -87,11 +86,8 @@ static int run_list(const struct args *args)
     buf_putf(&path, "/v1/deliveries?limit=%u", limit);
     put_query(&path, args, "status");
     put_query(&path, args, "webhook");
-    if (client_open(&client, args, &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
-    int status = client_get(&client, buf_cstr(&path), &answer);
+    int status = client_fetch(args, buf_cstr(&path), &answer);
 
-    client_close(&client);
     return status == EXIT_GOOD ? print_list(args, answer.json) : status;
 }
 

@@ -93,24 +93,19 @@ static int print_table(const struct args *args, const struct json *page)
 static int run(const struct args *args)
 {
     CLEANUP(buf_release) struct buf path = { .max = (size_t)1024 * 1024 };
-    struct answer answer = { 0 };
-    struct client client;
+    CLEANUP(answer_release) struct answer answer = { 0 };
     struct err err = { 0 };
     uint32_t limit;
 
     if (args_number(args, "limit", LIMIT, &limit, &err))
         return command_fail(EXIT_USAGE, "%s", err.msg);
-    if (client_open(&client, args, &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
     build_path(&path, args, limit);
-    int status = client_get(&client, buf_cstr(&path), &answer);
+    int status = client_fetch(args, buf_cstr(&path), &answer);
 
-    if (status == EXIT_GOOD)
-        status = args_has(args, "json") ? client_print_json(json_get(answer.json, "data"))
-                                        : print_table(args, answer.json);
-    answer_release(&answer);
-    client_close(&client);
-    return status;
+    if (status != EXIT_GOOD)
+        return status;
+    return args_has(args, "json") ? client_print_json(json_get(answer.json, "data"))
+                                  : print_table(args, answer.json);
 }
 
 static const struct option options[] = {

@@ -74,20 +74,13 @@ static int print_table(const struct args *args, const struct json *page)
 
 static int run(const struct args *args)
 {
-    struct answer answer = { 0 };
-    struct client client;
-    struct err err = { 0 };
+    CLEANUP(answer_release) struct answer answer = { 0 };
+    int status = client_fetch(args, "/v1/schedules", &answer);
 
-    if (client_open(&client, args, &err))
-        return command_fail(EXIT_FAILED, "%s", err.msg);
-    int status = client_get(&client, "/v1/schedules", &answer);
-
-    if (status == EXIT_GOOD)
-        status = args_has(args, "json") ? client_print_json(json_get(answer.json, "data"))
-                                        : print_table(args, answer.json);
-    answer_release(&answer);
-    client_close(&client);
-    return status;
+    if (status != EXIT_GOOD)
+        return status;
+    return args_has(args, "json") ? client_print_json(json_get(answer.json, "data"))
+                                  : print_table(args, answer.json);
 }
 
 static const struct option options[] = {

@@ -45,19 +45,14 @@ static int next(struct cursor *at, struct err *err)
     return rc == SQLITE_ROW;
 }
 
-static struct slice or_null(struct slice text)
-{
-    return text.len > 0 ? text : (struct slice){ 0 };
-}
-
 static void bind(sqlite3_stmt *st, const struct store_audit_page *page)
 {
     int64_t before_all = page->is_oldest_first ? 0 : INT64_MAX;
 
     sqlite_bind_text_or_null(st, 1, page->tenant);
-    sqlite_bind_text_or_null(st, 2, or_null(page->actor));
-    sqlite_bind_text_or_null(st, 3, or_null(page->action));
-    sqlite_bind_text_or_null(st, 4, or_null(page->target));
+    sqlite_bind_text_or_null(st, 2, slice_or_null(page->actor));
+    sqlite_bind_text_or_null(st, 3, slice_or_null(page->action));
+    sqlite_bind_text_or_null(st, 4, slice_or_null(page->target));
     sqlite_bind_int(st, 5, page->since_ms);
     sqlite_bind_int(st, 6, page->before_ms > 0 ? page->before_ms : INT64_MAX);
     sqlite_bind_int(st, 7, page->from_seq > 0 ? page->from_seq : before_all);

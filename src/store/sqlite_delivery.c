@@ -164,7 +164,7 @@ static void bind(sqlite3_stmt *st, const struct store_op *op)
         return;
     }
     sqlite_bind_text(st, 1, page->tenant);
-    sqlite_bind_text_or_null(st, 2, page->webhook.len > 0 ? page->webhook : (struct slice){ 0 });
+    sqlite_bind_text_or_null(st, 2, slice_or_null(page->webhook));
     sqlite_bind_text_or_null(st, 3,
                              page->status != DELIVERY_STATUS_COUNT
                                  ? slice_of(delivery_status_name(page->status))
